@@ -18,7 +18,7 @@ def index_dtype(case: Pool2dCase) -> np.dtype:
 
 
 def _taps(case: Pool2dCase):
-    """Yield (tap, rows, columns): the image coordinates, perhaps outside, that tap r * kw + s reads for each output row, column."""
+    """Yield (tap, rows, columns): the image coordinates, perhaps outside, that tap r * kw + s reads for each output."""
     for r in range(case.kh):
         for s in range(case.kw):
             rows = np.arange(case.oh) * case.sh + r * case.dh - case.ph
