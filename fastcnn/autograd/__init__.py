@@ -1,0 +1,21 @@
+"""fastcnn.autograd: TAPE. Tensor, recording, backward, gradient checks. Knows no operation in particular."""
+
+from .array import FLOATS, as_array, checked_dtype
+from .gradcheck import gradcheck
+from .mode import enable_grad, is_grad_enabled, no_grad
+from .tape import Node, backward, record
+from .tensor import Tensor
+
+__all__ = [
+    "FLOATS",
+    "Node",
+    "Tensor",
+    "as_array",
+    "backward",
+    "checked_dtype",
+    "enable_grad",
+    "gradcheck",
+    "is_grad_enabled",
+    "no_grad",
+    "record",
+]

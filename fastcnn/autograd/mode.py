@@ -1,0 +1,70 @@
+"""autograd.mode: whether operations are recorded, per thread."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+
+class _Mode(threading.local):
+    enabled = True
+
+
+mode = _Mode()
+
+
+class _Recording:
+    """Sets this thread's mode until the end of the `with` block or of the decorated function."""
+
+    def __init__(self, enabled: bool):
+        self._enabled = enabled
+        self._outer: list[bool] = []
+
+    def __enter__(self):
+        self._outer.append(mode.enabled)
+        mode.enabled = self._enabled
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        mode.enabled = self._outer.pop()
+
+    def __call__(self, function):
+        enabled = self._enabled
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with _Recording(enabled):
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class no_grad(_Recording):
+    """Do not record operations: results have `requires_grad=False` and keep nothing alive.
+
+    A context manager and a decorator; it concerns the calling thread only.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> x = fc.tensor([1.0, 2.0], requires_grad=True)
+    >>> with fc.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self):
+        super().__init__(False)
+
+
+class enable_grad(_Recording):
+    """Record operations, inside an outer `no_grad` too."""
+
+    def __init__(self):
+        super().__init__(True)
+
+
+def is_grad_enabled() -> bool:
+    """Say whether this thread records operations."""
+    return mode.enabled

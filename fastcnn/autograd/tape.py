@@ -1,0 +1,191 @@
+"""autograd.tape: records operations and runs them backwards. Knows arrays and functions, no operation in particular.
+
+Each recorded result holds a `Node`. A node points to what it was computed from (the nodes of intermediate results, the
+tensors that are leaves) and never to its own result, so the graph has no cycle and dies by reference counting. Nodes are
+numbered in the order of their creation; walking them in falling order is a topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import DtypeError, GradientError, ShapeError
+from .mode import mode
+from .tensor import Tensor
+
+_next_number = count(1).__next__
+_ALL_NODES = -1  # `version` of a node none of whose inputs is a leaf: nothing to compare
+
+
+class Node:
+    """One recorded operation.
+
+    Attributes
+    ----------
+    op : str
+        Name of the operation, as in `fastcnn.ops`.
+    inputs : tuple of Node, Tensor or None
+        Where each input came from: the Node of an intermediate result, the Tensor itself if it is a leaf (a parameter or
+        a constant), None for an absent or plain-number input. Empty after backward.
+    needs : tuple of bool
+        Which inputs need a gradient.
+    saved : object
+        What `_forward` kept for `_backward`; None after backward.
+    case : object
+        Geometry and options of the operation (hashable data, no gradient flows to it).
+    shape : tuple of int
+        Shape of the result.
+    number : int
+        Position in the order of creation.
+    """
+
+    __slots__ = ("backward", "case", "inputs", "needs", "number", "op", "retained", "saved", "shape", "version")
+
+    def __repr__(self) -> str:
+        return f"<Node {self.number} {self.op} {self.shape}>"
+
+
+def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, case=None) -> Tensor:
+    """Return `y` as a Tensor, on the tape if this thread records and one of the inputs requires a gradient.
+
+    Parameters
+    ----------
+    op : str
+        Name of the operation.
+    inputs : tuple of Tensor or None
+    y : ndarray
+        The result.
+    backward : callable
+        `backward(dy, saved, case, needs)` returns a tuple with one gradient (ndarray of the input's shape and dtype) or
+        None per input. It must not change `dy` or `saved`, nor return one new array twice. It must not hold a Tensor.
+    saved, case : object
+        Handed to `backward`.
+    """
+    if mode.enabled:
+        for t in inputs:
+            if t is not None and t._requires_grad:
+                break
+        else:
+            return Tensor(y)
+        node = Node()
+        edges, needs, version = [], [], _ALL_NODES
+        for t in inputs:
+            if t is None:
+                edges.append(None)
+                needs.append(False)
+            elif t.node is not None:
+                edges.append(t.node)
+                needs.append(True)
+            else:
+                edges.append(t)
+                needs.append(t._requires_grad)
+                version = t.version if version == _ALL_NODES else version + t.version
+        node.op, node.inputs, node.needs, node.saved, node.case = op, tuple(edges), tuple(needs), saved, case
+        node.backward, node.version, node.retained, node.number = backward, version, None, _next_number()
+        result = Tensor(y)
+        node.shape = result.data.shape
+        result.node = node
+        result._requires_grad = True
+        return result
+    return Tensor(y)
+
+
+def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
+    """Add d(sum(root * gradient)) / d(leaf) to `.grad` of every leaf that requires it. See `Tensor.backward`."""
+    dy = _seed(root, gradient)
+    if root.node is None:
+        _accumulate(root, dy, dy)
+        return
+    gradients = {root.node: dy}
+    heap = [(-root.node.number, root.node)]
+    while heap:
+        node = heappop(heap)[1]
+        dy = gradients.pop(node)
+        function, inputs = node.backward, node.inputs
+        if function is None:
+            raise GradientError(
+                f"backward: the graph through {node.op!r} was already used and its saved arrays are freed; "
+                "call backward(retain_graph=True) the first time, or compute the result again"
+            )
+        if node.version != _ALL_NODES:
+            _check_versions(node)
+        if node.retained is not None:
+            _retain(node, dy)
+        results = function(dy, node.saved, node.case, node.needs)
+        if not retain_graph:
+            node.backward = node.saved = None
+            node.inputs = ()
+        for edge, needed, dx in zip(inputs, node.needs, results, strict=True):
+            if not needed or dx is None:
+                continue
+            if edge.__class__ is Node:
+                earlier = gradients.get(edge)
+                if earlier is None:
+                    gradients[edge] = dx
+                    heappush(heap, (-edge.number, edge))
+                else:
+                    gradients[edge] = earlier + dx
+            else:
+                _accumulate(edge, dx, dy)
+
+
+def _seed(root: Tensor, gradient) -> ndarray:
+    if not root._requires_grad:
+        raise GradientError("backward: the tensor does not require a gradient (no recorded operation led to it)")
+    y = root.data
+    if gradient is None:
+        if y.size != 1:
+            raise GradientError(f"backward: gradient is needed for a tensor of more than one element (shape={y.shape})")
+        return np.ones_like(y)
+    dy = (
+        gradient.data
+        if isinstance(gradient, Tensor)
+        else np.asarray(gradient, dtype=None if hasattr(gradient, "dtype") else y.dtype)
+    )
+    if dy.dtype != y.dtype:
+        raise DtypeError(f"backward: gradient must have dtype {y.dtype}, got {dy.dtype}")
+    if dy.shape != y.shape:
+        raise ShapeError(f"backward: gradient must have shape {y.shape}, got {dy.shape}")
+    return dy
+
+
+def _accumulate(leaf: Tensor, dx, dy) -> None:
+    """Add `dx` to `leaf.grad`; `dy` is the gradient it was computed from, which it may be a view of."""
+    if leaf.grad is not None:
+        held = leaf.grad.data
+        if held.flags.writeable:
+            held += dx
+        else:
+            leaf.grad = Tensor(held + dx)
+    elif np.may_share_memory(dx, dy):
+        leaf.grad = Tensor(np.array(dx, order="K"))
+    else:
+        leaf.grad = Tensor(dx)
+
+
+def _retain(node: Node, dy) -> None:
+    tensor = node.retained()
+    if tensor is not None:
+        if tensor.grad is None:
+            tensor.grad = Tensor(np.array(dy, order="K"))
+        else:
+            tensor.grad = Tensor(tensor.grad.data + dy)
+
+
+def _check_versions(node: Node) -> None:
+    """Raise GradientError if a leaf was changed in place since the forward pass and its memory is among the saved arrays."""
+    leaves = [t for t in node.inputs if t is not None and t.__class__ is not Node]
+    if sum(t.version for t in leaves) == node.version:
+        return
+    saved = node.saved if isinstance(node.saved, tuple) else (node.saved,)
+    for t in leaves:
+        if any(isinstance(a, ndarray) and np.may_share_memory(a, t.data) for a in saved):
+            raise GradientError(
+                f"backward: a tensor of shape {t.data.shape} that {node.op!r} saved was changed in place after the forward "
+                "pass (an optimizer step between forward and backward?); compute the result again before backward"
+            )

@@ -1,0 +1,197 @@
+"""autograd.tensor: an ndarray with a gradient and a place on the tape. Operators are attached by `ops.methods`."""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+from numpy import ndarray
+
+from ..errors import ArgumentError, DtypeError, GradientError
+from .array import FLOATS, as_array
+from .mode import mode
+
+
+class Tensor:
+    """An array that remembers how it was computed.
+
+    Parameters
+    ----------
+    data : array_like
+        float32, float64, integers or bool; memory is shared where possible (`fastcnn.tensor` copies).
+    requires_grad : bool
+        Whether `backward` computes a gradient for it. Floats only.
+
+    Attributes
+    ----------
+    data : ndarray
+        The values. 4-D data has the logical shape (batch, channels, height, width); its memory may be channels-last.
+    grad : Tensor or None
+        The sum of the gradients of all calls of `backward` since it was last None.
+    node : Node or None
+        The recorded operation that made it; None for a leaf.
+    version : int
+        Raised by one at each change in place (optimizer steps, `load_state_dict`).
+    """
+
+    __slots__ = ("__weakref__", "_requires_grad", "data", "grad", "node", "version")
+    __array_ufunc__ = None  # ndarray + Tensor is left to Tensor.__radd__
+
+    def __init__(self, data, requires_grad: bool = False):
+        self.data = data if data.__class__ is ndarray and data.dtype in FLOATS else as_array(data)
+        self.grad = self.node = None
+        self.version = 0
+        self._requires_grad = False
+        if requires_grad:
+            self.requires_grad = True
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.node is not None and not value:
+            raise GradientError("requires_grad can only be switched off for a leaf; use detach()")
+        if value and self.data.dtype not in FLOATS:
+            raise DtypeError(f"requires_grad needs float32 or float64, got {self.data.dtype}")
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = value
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.data.size
+
+    @property
+    def is_leaf(self) -> bool:
+        """True for tensors that no recorded operation made."""
+        return self.node is None
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self.data.size
+
+    def numpy(self) -> ndarray:
+        """Return the values as an ndarray that shares the tensor's memory, outside the tape."""
+        return self.data
+
+    def item(self):
+        """Return the value of a one-element tensor as a Python number."""
+        if self.data.size != 1:
+            raise ArgumentError(f"item: only a tensor of one element has a value, got shape={self.data.shape}")
+        return self.data.item()
+
+    def detach(self) -> Tensor:
+        """Return a tensor on the same memory that is outside the tape."""
+        return Tensor(self.data)
+
+    def backward(self, gradient=None, retain_graph: bool = False) -> None:
+        """Compute the gradients of all leaves that this tensor depends on, and add them to their `.grad`.
+
+        Parameters
+        ----------
+        gradient : array_like, optional
+            Gradient with respect to this tensor, of its shape and dtype; may be left out for one element (then 1).
+        retain_graph : bool
+            Keep the saved arrays, so that backward can run through the graph again.
+
+        Raises
+        ------
+        GradientError
+            If no gradient is required, if `gradient` is missing, if the graph was used before, or if a saved array was
+            changed in place since.
+        """
+        from .tape import backward
+
+        backward(self, gradient, retain_graph)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in `.grad` too."""
+        if not self._requires_grad:
+            raise GradientError("retain_grad: the tensor does not require a gradient")
+        if self.node is not None:
+            self.node.retained = weakref.ref(self)
+
+    def zero_grad(self) -> None:
+        """Drop the gradient."""
+        self.grad = None
+
+    def copy_(self, values) -> Tensor:
+        """Overwrite the values in place (broadcasting), outside the tape; the version rises by one."""
+        self._change_in_place("copy_")[...] = values.data if isinstance(values, Tensor) else values
+        return self
+
+    def _change_in_place(self, op: str) -> ndarray:
+        """Return the writable data and raise the version; raise GradientError where the tape would miss the change."""
+        if self.node is not None or (self._requires_grad and mode.enabled):
+            kind = "a leaf that requires a gradient" if self.node is None else "a recorded result"
+            raise GradientError(f"{op}: {kind} cannot be changed in place; use no_grad() and a leaf, or detach()")
+        if not self.data.flags.writeable:
+            raise ArgumentError(f"{op}: the tensor's memory is read-only (shape={self.data.shape})")
+        self.version += 1
+        return self.data
+
+    def __len__(self) -> int:
+        if self.data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self.data)
+
+    def __bool__(self) -> bool:
+        if self.data.size != 1:
+            raise ArgumentError(
+                f"the truth value of a tensor of {self.data.size} elements is ambiguous (shape={self.data.shape})"
+            )
+        return bool(self.data.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.data.size != 1 or self.data.dtype.kind not in "iu":
+            raise TypeError("only an integer tensor of one element can be an index")
+        return int(self.data.item())
+
+    def __array__(self, dtype=None, copy=None) -> ndarray:
+        wanted = self.data if dtype is None else self.data.astype(dtype, copy=False)
+        return wanted.copy() if copy and wanted is self.data else wanted
+
+    def __dlpack__(self, **options):
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
+    def __deepcopy__(self, memo) -> Tensor:
+        if self.node is not None:
+            raise GradientError("deepcopy: only leaf tensors can be copied; use detach()")
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.data, twin.node, twin.version, twin._requires_grad = self.data.copy(order="K"), None, 0, self._requires_grad
+        twin.grad = None if self.grad is None else Tensor(self.grad.data.copy(order="K"))
+        return twin
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(", threshold=1000)
+        extra = "" if self.data.dtype in (np.float32, np.int64, np.bool_) else f", dtype={self.data.dtype}"
+        origin = f", op={self.node.op}" if self.node is not None else ", requires_grad=True" if self._requires_grad else ""
+        return f"tensor({text}{extra}{origin})"
