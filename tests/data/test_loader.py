@@ -1,0 +1,139 @@
+"""tests.data.test_loader: order, resume, and no slower than slicing an array."""
+
+import time
+
+import numpy as np
+import pytest
+
+from fastcnn import data
+from fastcnn.errors import ArgumentError, DtypeError, StateError
+
+
+def dataset(n=23):
+    images = np.arange(n * 12, dtype="f4").reshape(n, 1, 3, 4)
+    return data.ArrayDataset(images, np.arange(n))
+
+
+def labels(loader):
+    return [y.tolist() for _, y in loader]
+
+
+def joined(batches):
+    return [label for batch in batches for label in batch]
+
+
+def test_in_order_every_image_once():
+    batches = labels(data.DataLoader(dataset(), 5))
+    assert [len(batch) for batch in batches] == [5, 5, 5, 5, 3]
+    assert joined(batches) == list(range(23))
+    assert len(data.DataLoader(dataset(), 5)) == 5
+    assert [len(b) for b in labels(data.DataLoader(dataset(), 5, drop_last=True))] == [5, 5, 5, 5]
+    assert labels(data.DataLoader(dataset(), 50)) == [list(range(23))]
+    assert labels(data.DataLoader(dataset(), 50, drop_last=True)) == []
+
+
+def test_images_belong_to_their_labels():
+    for x, y in data.DataLoader(dataset(), 4, shuffle=True):
+        np.testing.assert_array_equal(x.numpy()[:, 0, 0, 0], y * 12)
+        assert x.numpy().dtype == np.float32 and y.dtype == np.int64
+
+
+def test_the_order_depends_on_seed_and_epoch_only():
+    loader = data.DataLoader(dataset(), 5, shuffle=True, seed=1)
+    first, second = labels(loader), labels(loader)
+    assert sorted(joined(first)) == sorted(joined(second)) == list(range(23))
+    assert first != second
+    np.random.seed(5)
+    again = data.DataLoader(dataset(), 5, shuffle=True, seed=1)
+    assert (labels(again), labels(again)) == (first, second)
+    other_batches = data.DataLoader(dataset(), 7, shuffle=True, seed=1)
+    assert joined(labels(other_batches)) == joined(first)
+    assert labels(data.DataLoader(dataset(), 5, shuffle=True, seed=2)) != first
+
+
+def test_a_broken_off_epoch_is_followed_by_the_next():
+    loader, whole = data.DataLoader(dataset(), 5, shuffle=True), data.DataLoader(dataset(), 5, shuffle=True)
+    next(iter(loader))
+    labels(whole)
+    assert labels(loader) == labels(whole)
+    assert loader.epoch == 2
+
+
+@pytest.mark.parametrize("stop", [0, 1, 4, 5, 6, 9, 10])
+def test_resume_gives_what_was_still_to_come(stop):
+    flip = data.RandomHorizontalFlip()
+
+    def stream(loader, epochs):
+        while loader.epoch < epochs:
+            for x, y in loader:
+                yield x.numpy().copy(), y.tolist()
+
+    expected = list(stream(data.DataLoader(dataset(), 5, shuffle=True, seed=1, transform=flip), 2))
+    loader = data.DataLoader(dataset(), 5, shuffle=True, seed=1, transform=flip)
+    running = stream(loader, 2)
+    for _ in range(stop):
+        next(running)
+    resumed = data.DataLoader(dataset(), 5, shuffle=True, seed=1, transform=[flip])
+    resumed.load_state_dict(loader.state_dict())
+    rest = list(stream(resumed, 2))
+    assert [y for _, y in rest] == [y for _, y in expected[stop:]]
+    for (x, _), (wanted, _) in zip(rest, expected[stop:], strict=True):
+        np.testing.assert_array_equal(x, wanted)
+
+
+def test_an_older_iterator_does_not_move_the_position():
+    loader = data.DataLoader(dataset(), 5, shuffle=True)
+    old = iter(loader)
+    next(old)
+    new = iter(loader)
+    next(new)
+    list(old)
+    assert (loader.state_dict()["epoch"], loader.state_dict()["batch"]) == (1, 1)
+
+
+def test_states_of_another_loader_are_refused():
+    state = data.DataLoader(dataset(), 5, shuffle=True).state_dict()
+    for other in (
+        data.DataLoader(dataset(), 6, shuffle=True),
+        data.DataLoader(dataset(), 5),
+        data.DataLoader(dataset(22), 5, shuffle=True),
+    ):
+        with pytest.raises(StateError, match="here and"):
+            other.load_state_dict(state)
+    loader = data.DataLoader(dataset(), 5, shuffle=True)
+    for change in ({"batch": 6}, {"batch": -1}, {"epoch": -1}, {"epoch": "x"}):
+        with pytest.raises(StateError, match="epoch"):
+            loader.load_state_dict({**state, **change})
+    with pytest.raises(StateError, match="missing batch"):
+        loader.load_state_dict({key: value for key, value in state.items() if key != "batch"})
+
+
+def test_bad_arguments():
+    with pytest.raises(DtypeError, match="must have batch"):
+        data.DataLoader([1, 2, 3])
+    for options in ({"batch_size": 0}, {"batch_size": 2.5}, {"seed": -1}):
+        with pytest.raises(ArgumentError, match="batch_size"):
+            data.DataLoader(dataset(), **options)
+
+
+def test_no_slower_than_slicing_an_array():
+    images = np.random.default_rng(0).random((8192, 1, 28, 28), dtype=np.float32)
+    stored = data.ArrayDataset(images, np.zeros(len(images), int))
+    order = np.random.default_rng(0).permutation(len(images))
+
+    def sliced():
+        for i in range(0, len(images), 128):
+            images[order[i : i + 128]], stored.labels[order[i : i + 128]]
+
+    def loaded():
+        for _ in data.DataLoader(stored, 128, shuffle=True):
+            pass
+
+    def seconds(function):
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    pairs = [(seconds(loaded), seconds(sliced)) for _ in range(7)]
+    # 1.25 allows for the noise of a shared machine; measured: 0.9 to 1.0
+    assert min(ours for ours, _ in pairs) <= 1.25 * min(theirs for _, theirs in pairs)
