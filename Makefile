@@ -1,0 +1,92 @@
+# Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
+#   make demo | test | lint | bench | bench-smoke | bench-peers | docs | size | stress | clean
+
+PYTHON ?= python3
+VENV ?= .venv
+PEERS ?= .venv-peers
+PIP_FLAGS = -q --disable-pip-version-check --no-input
+BUILD_REQUIRES = "setuptools>=77" "cython>=3.1" "numpy>=1.26" wheel
+NETWORKS ?= lenet5,resnet18
+BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet
+
+BUILT = $(VENV)/.built
+DEV = $(VENV)/.dev
+PEERS_BUILT = $(PEERS)/.built
+CODE = fastcnn tests bench examples
+SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
+
+.PHONY: demo test lint bench bench-smoke bench-peers docs size stress clean build check-tools
+
+demo: $(BUILT)
+	$(VENV)/bin/fastcnn demo
+
+test: $(DEV)
+	$(VENV)/bin/python -m pytest -q
+
+lint: $(DEV)
+	$(VENV)/bin/ruff format --check $(CODE) setup.py
+	$(VENV)/bin/ruff check $(CODE) setup.py
+	$(VENV)/bin/mypy
+	$(VENV)/bin/cython-lint fastcnn
+	find fastcnn/kernels/ukr -name '*.[ch]' -print0 | xargs -0 -r $(VENV)/bin/clang-format --dry-run -Werror
+	$(VENV)/bin/codespell $(CODE) docs *.md
+
+bench: $(DEV)
+	$(VENV)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS)
+	$(VENV)/bin/python -m bench.report
+
+# Small shapes, one round: shows that every benchmark runs and that its check passes; its times mean nothing.
+bench-smoke: $(DEV)
+	$(VENV)/bin/python -m pytest $(BENCH) --smoke
+	$(VENV)/bin/python -m bench.report
+
+bench-peers: $(PEERS_BUILT)
+	$(PEERS)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --peers
+	$(PEERS)/bin/python -m bench.report
+
+# Checks the links between the documents and runs the examples in docstrings and in the documents.
+docs: $(DEV)
+	$(VENV)/bin/python -m pytest -q tests/test_docs.py
+	$(VENV)/bin/python -m pytest -q --doctest-modules --doctest-continue-on-failure fastcnn
+
+size:
+	@$(PYTHON) -m tests.sizes
+
+# The counts that are used before a release: hours, not minutes.
+stress: $(DEV)
+	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q -m "stress or not stress"
+
+clean:
+	rm -rf $(VENV) $(PEERS) build dist *.egg-info bench/out .benchmarks .pytest_cache .mypy_cache .ruff_cache demo-report.html
+	find fastcnn -name '*.so' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+build: $(BUILT)
+
+check-tools:
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'make: $(PYTHON) needs its venv module (Debian: apt-get install python3-venv)'; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; \
+	    sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' \
+	    || { echo 'make: $(PYTHON) needs Python.h (Debian: apt-get install python3-dev)'; exit 1; }
+
+$(VENV)/bin/python: | check-tools
+	$(PYTHON) -m venv $(VENV)
+
+$(PEERS)/bin/python: | check-tools
+	$(PYTHON) -m venv $(PEERS)
+
+$(BUILT): $(SOURCES) | $(VENV)/bin/python
+	$(VENV)/bin/pip install $(PIP_FLAGS) $(BUILD_REQUIRES)
+	$(VENV)/bin/pip install $(PIP_FLAGS) --no-build-isolation -e ".[cli,plot,data]"
+	@touch $@
+
+# fastcnn itself is installed at this point: pip adds only what the extra names.
+$(DEV): $(BUILT)
+	$(VENV)/bin/pip install $(PIP_FLAGS) "fastcnn[dev]"
+	@touch $@
+
+$(PEERS_BUILT): $(SOURCES) | $(PEERS)/bin/python
+	$(PEERS)/bin/pip install $(PIP_FLAGS) $(BUILD_REQUIRES)
+	$(PEERS)/bin/pip install $(PIP_FLAGS) torch==2.13.0 onnx onnxruntime openvino
+	$(PEERS)/bin/pip install $(PIP_FLAGS) --no-build-isolation -e ".[bench]"
+	@touch $@
