@@ -1,0 +1,100 @@
+"""bench.conftest: options, the machine's measured limits, and the fixture `versus` that times our function beside its peers."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+
+import fastcnn
+from bench import peers
+from bench.interleave import BLOCK, Rounds, calibrate
+from fastcnn import cpu, threads
+
+# Timed seconds per function of one benchmark, and the rounds that they are spread over.
+SECONDS, LEAST, MOST = 0.3, 5, 40
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("fastcnn benchmarks")
+    group.addoption("--networks", default="lenet5,resnet18", help="comma-separated names of files in bench/shapes, or 'all'")
+    group.addoption("--peers", action="store_true", help="time PyTorch, ONNX Runtime and OpenVINO in the same rounds")
+    group.addoption("--smoke", action="store_true", help="tiny shapes and one round: checks the benchmarks, measures nothing")
+
+
+def pytest_configure(config):
+    (Path(__file__).parent / "out").mkdir(exist_ok=True)
+    if config.getoption("--peers"):
+        peers.require()
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    machine_info["fastcnn"] = {
+        "command": shlex.join(["pytest", *sys.argv[1:]]),
+        "isa": cpu.isa(),
+        "isa_reason": cpu.reason(),
+        "threads": threads.get_num_threads(),
+        "threads_reason": threads.reason(),
+        "versions": {
+            "fastcnn": fastcnn.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            **(peers.versions() if config.getoption("--peers") else {}),
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def smoke(request) -> bool:
+    """Whether the shapes are to be tiny."""
+    return request.config.getoption("--smoke")
+
+
+@pytest.fixture(scope="session")
+def with_peers(request) -> bool:
+    """Whether peers are to be timed beside our functions."""
+    return request.config.getoption("--peers")
+
+
+@pytest.fixture(scope="session")
+def limits() -> dict[str, float]:
+    """The machine's limits, measured in this run: FMA peak [GFLOP/s] and memory bandwidth [GB/s]."""
+    from fastcnn.kernels import probe
+
+    count = threads.get_num_threads()
+    return {"peak": probe.fma_peak(count), "bandwidth": probe.bandwidth(count)}
+
+
+@pytest.fixture
+def versus(benchmark, limits, smoke):
+    """Return a function that times `ours` in turn with `others` and files the figures.
+
+    `work` holds the operations of one call: `flops`, or `bytes` for what is bound by memory. Every other keyword
+    becomes a column of the report.
+    """
+
+    def run(ours: Callable[[], object], others: dict[str, Callable[[], object]] | None = None, *, work: dict, **columns) -> None:
+        size = 0.0 if smoke else BLOCK
+        loops, block_seconds = calibrate(ours, size)
+        peer_rounds = Rounds(others or {}, size)
+
+        def before():  # outside pytest-benchmark's clock
+            peer_rounds.run()
+            ours()
+
+        def block():
+            for _ in range(loops):
+                ours()
+
+        rounds = 1 if smoke else int(min(MOST, max(LEAST, SECONDS / block_seconds)))
+        benchmark.pedantic(block, setup=before, rounds=rounds)
+        seconds = median(benchmark.stats.stats.data) / loops
+        benchmark.extra_info.update(columns, **limits, **work, loops=loops, seconds=seconds, peers=peer_rounds.medians())
+
+    return run

@@ -1,0 +1,144 @@
+"""bench.peers.torch_peer: PyTorch, each piece of work in NCHW and in channels-last memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from fastcnn import nn
+from fastcnn.shapes import Conv2dCase, Pool2dCase
+
+Work = dict[str, Callable[[], object]]
+FORMATS = {"PyTorch NCHW": torch.contiguous_format, "PyTorch channels-last": torch.channels_last}
+
+
+def _tensors(memory_format, *arrays: np.ndarray) -> list[torch.Tensor]:
+    return [torch.tensor(np.ascontiguousarray(a)).contiguous(memory_format=memory_format) for a in arrays]
+
+
+def gemm(a: np.ndarray, b: np.ndarray) -> Work:
+    """Return a @ b."""
+    ta, tb = torch.tensor(a), torch.tensor(b)
+    return {"PyTorch": lambda: ta @ tb}
+
+
+def conv2d(direction: str, x: np.ndarray, w: np.ndarray, dy: np.ndarray, case: Conv2dCase) -> Work:
+    """Return one direction of a convolution with symmetric padding."""
+    stride, padding, dilation = [case.sh, case.sw], [case.pt, case.pl], [case.dh, case.dw]
+    mask = [direction == "backward_data", direction == "backward_weight", False]
+
+    def forward(tx, tw, tdy):
+        return lambda: torch.conv2d(tx, tw, None, stride, padding, dilation, case.groups)
+
+    def backward(tx, tw, tdy):
+        def run():
+            grads = torch.ops.aten.convolution_backward(
+                tdy, tx, tw, None, stride, padding, dilation, False, [0, 0], case.groups, mask
+            )
+            return grads[mask.index(True)]
+
+        return run
+
+    make = forward if direction == "forward" else backward
+    return {name: make(*_tensors(memory, x, w, dy)) for name, memory in FORMATS.items()}
+
+
+def max_pool2d(x: np.ndarray, dy: np.ndarray, case: Pool2dCase) -> tuple[Work, Work]:
+    """Return max pooling with the index, forward and backward."""
+    sizes = [case.kh, case.kw], [case.sh, case.sw], [case.ph, case.pw], [case.dh, case.dw], False
+
+    def pair(tx, tdy):
+        index = torch.ops.aten.max_pool2d_with_indices(tx, *sizes)[1]
+        return (
+            lambda: torch.ops.aten.max_pool2d_with_indices(tx, *sizes)[0],
+            lambda: torch.ops.aten.max_pool2d_with_indices_backward(tdy, tx, *sizes, index),
+        )
+
+    pairs = {name: pair(*_tensors(memory, x, dy)) for name, memory in FORMATS.items()}
+    return {name: p[0] for name, p in pairs.items()}, {name: p[1] for name, p in pairs.items()}
+
+
+def avg_pool2d(x: np.ndarray, case: Pool2dCase) -> Work:
+    """Return average pooling, forward."""
+
+    def run(tx):
+        return lambda: torch.nn.functional.avg_pool2d(tx, (case.kh, case.kw), (case.sh, case.sw), (case.ph, case.pw))
+
+    return {name: run(*_tensors(memory, x)) for name, memory in FORMATS.items()}
+
+
+def _layer(module: nn.Module) -> torch.nn.Module:
+    """Return PyTorch's twin of a module without children."""
+    kind = type(module).__name__
+    if kind == "Conv2d":
+        bias = module.bias is not None
+        options = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation, "groups": module.groups}
+        return torch.nn.Conv2d(module.in_channels, module.out_channels, module.kernel_size, bias=bias, **options)
+    if kind == "Linear":
+        return torch.nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+    if kind == "BatchNorm2d":
+        return torch.nn.BatchNorm2d(module.num_features, eps=module.eps, momentum=module.momentum)
+    if kind in ("MaxPool2d", "AvgPool2d"):
+        return getattr(torch.nn, kind)(module.kernel_size, module.stride, module.padding)
+    if kind == "AdaptiveAvgPool2d":
+        return torch.nn.AdaptiveAvgPool2d(module.output_size)
+    if kind in ("ReLU", "Flatten"):
+        return getattr(torch.nn, kind)()
+    raise TypeError(f"no PyTorch twin for {kind}")
+
+
+def twin(model: nn.Module) -> torch.nn.Module:
+    """Return the PyTorch twin of a model whose leaves run one after the other, with the same parameters and buffers."""
+    flat: list[torch.nn.Module] = []
+    for name, module in model.named_modules():
+        if not any(True for _ in module.children()):
+            if not flat and name == "":
+                raise TypeError("twin: the model has no children")
+            if type(module).__name__ == "Linear" and not any(isinstance(m, torch.nn.Flatten) for m in flat):
+                flat.append(torch.nn.Flatten())
+            flat.append(_layer(module))
+    made = torch.nn.Sequential(*flat)
+    ours = [np.array(value) for value in model.state_dict().values()]
+    theirs = list(made.state_dict().items())
+    if len(ours) != len(theirs):
+        raise TypeError(f"twin: {len(ours)} arrays in the model, {len(theirs)} in its twin")
+    made.load_state_dict({name: torch.tensor(a).reshape(t.shape) for (name, t), a in zip(theirs, ours, strict=True)})
+    return made
+
+
+def train_step(model: nn.Module, x: np.ndarray, y: np.ndarray, lr: float, momentum: float) -> Work:
+    """Return one step of SGD on a fixed batch, as a user of PyTorch would write it; each call returns the loss."""
+
+    def step(memory):
+        net = twin(model).train().to(memory_format=memory)
+        (tx,), ty = _tensors(memory, x), torch.tensor(y)
+        optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum)
+
+        def run():
+            optimizer.zero_grad(set_to_none=True)
+            loss = torch.nn.functional.cross_entropy(net(tx), ty)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        return run
+
+    return {name: step(memory) for name, memory in FORMATS.items()}
+
+
+def inference(model: nn.Module, x: np.ndarray) -> Work:
+    """Return the outputs of a model in evaluation mode."""
+
+    def forward(memory):
+        net = twin(model).eval().to(memory_format=memory)
+        (tx,) = _tensors(memory, x)
+
+        def run():
+            with torch.inference_mode():
+                return net(tx)
+
+        return run
+
+    return {name: forward(memory) for name, memory in FORMATS.items()}
