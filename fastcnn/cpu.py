@@ -1,0 +1,69 @@
+"""fastcnn.cpu: the instruction set that kernels use, and why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .cpu_probe import supports
+from .errors import ArgumentError
+
+LEVELS = ("generic", "avx2", "avx512")  # worst first; an index into this is the level that kernels look up
+
+
+def available() -> tuple[str, ...]:
+    """Return the names of the levels that run on this processor, best last."""
+    return tuple(name for i, name in enumerate(LEVELS) if supports(i))
+
+
+def _index(name: str, source: str) -> int:
+    if name not in LEVELS:
+        raise ArgumentError(f"{source}: the instruction set must be one of {', '.join(LEVELS)}, got {name!r}")
+    level = LEVELS.index(name)
+    if not supports(level):
+        raise ArgumentError(f"{source}: this processor does not support {name}; it supports {', '.join(available())}")
+    return level
+
+
+def _default() -> tuple[int, str]:
+    name = os.environ.get("FASTCNN_ISA", "").strip().lower()
+    if name:
+        return _index(name, "FASTCNN_ISA"), f"FASTCNN_ISA={name}"
+    return LEVELS.index(available()[-1]), "best that this processor supports"
+
+
+_level, _reason = _default()
+
+
+def level() -> int:
+    """Return the index in LEVELS of the instruction set in use."""
+    return _level
+
+
+def isa() -> str:
+    """Return the name of the instruction set in use."""
+    return LEVELS[_level]
+
+
+def reason() -> str:
+    """Say why this instruction set is in use."""
+    return _reason
+
+
+def set_isa(name: str) -> None:
+    """Use the named instruction set from now on, in every thread; raise ArgumentError when it cannot run here."""
+    global _level, _reason
+    _level, _reason = _index(name, "set_isa"), "set_isa"
+
+
+@contextmanager
+def use_isa(name: str) -> Iterator[None]:
+    """Use the named instruction set inside a `with` block."""
+    global _level, _reason
+    before = _level, _reason
+    set_isa(name)
+    try:
+        yield
+    finally:
+        _level, _reason = before

@@ -1,0 +1,3 @@
+import numpy as np
+
+def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, *, relu: bool = False, threads: int = 1) -> np.ndarray: ...

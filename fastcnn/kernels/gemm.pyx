@@ -1,0 +1,186 @@
+"""kernels.gemm: c = a b (+ bias, ReLU) on strided operands, blocked for the register tile of ukr/gemm.h.
+
+The depth is cut into blocks of at most KC, the rows into blocks of MC that stay in L2; b is packed into panels of nr columns.
+The result does not depend on the number of threads: each element is one sum in one order. [Goto2008] for the blocking.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+
+from fastcnn.errors import DtypeError, ShapeError
+
+from fastcnn.kernels.memory cimport Block, block, empty_like_shape
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
+
+cnp.import_array()
+
+cdef enum:
+    KC = 512              # depth of a block: a panel of b is 64 KiB in float32, and stays in L2 next to a
+    A_BYTES = 256 * 1024  # rows of a that stay in L2 while every panel passes by
+    PANEL_A_BYTES = 512 * 1024  # below this, a is small enough to be read by each panel's task in turn
+    SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
+
+
+cdef int team(double macs, int threads) noexcept nogil:
+    """Threads worth waking for this many multiply-adds."""
+    return 1 if macs < SERIAL_MACS else threads
+
+
+cdef object ready(object array, str op, str name):
+    """Return `array` if a kernel can read it in place, an aligned native copy otherwise; check its dtype."""
+    if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
+        raise DtypeError(f"{op}: {name} must be a float32 or float64 array, got {getattr(array, 'dtype', type(array))}")
+    cdef cnp.ndarray x = array
+    cdef int i
+    cdef bint fine = x.flags.aligned and x.dtype.isnative
+    for i in range(x.ndim):
+        fine = fine and cnp.PyArray_STRIDE(x, i) % x.itemsize == 0
+    return array if fine else np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+cdef void run_block(const fc_ukr *u, const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka, const char *panels,
+                    Py_ssize_t i0, Py_ssize_t rows, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
+    """Rows i0.. of c times panels p0..p1, one depth block; `a` points at (i0, k0), panel p stands at panels + p*kc*nr."""
+    cdef fc_tile_job job
+    cdef Py_ssize_t zero = 0, p
+    job.a = a
+    job.seg = &zero
+    job.nseg = 1
+    job.kseg = kc
+    job.rows = 1
+    job.cols = rows
+    job.c_row = job.a_row = 0
+    job.ldc = g.ldc
+    job.lda = lda
+    job.ka = ka
+    job.ldb = u.nr
+    job.accumulate = k0 > 0
+    job.relu = g.relu and k0 + kc == g.k
+    for p in range(p0, p1):
+        job.c = g.c + (i0 * g.ldc + p * u.nr) * u.item
+        job.b = panels + (p - p0) * kc * u.nr * u.item
+        job.bias = g.bias + p * u.nr * u.item if g.bias != NULL else NULL
+        job.n = min(u.nr, g.n - p * u.nr)
+        u.tile_rows(&job)
+
+
+cdef inline void pack_panel(const fc_ukr *u, const Gemm *g, char *dst, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
+    u.pack_run(dst, g.b + (k0 * g.kb + p * u.nr * g.ldb) * u.item, min(u.nr, g.n - p * u.nr), u.nr, kc, g.kb, g.ldb)
+
+
+cdef void by_panels(const fc_ukr *u, const Gemm *g, char *scratch, Py_ssize_t kc_all, int threads) noexcept nogil:
+    """Few rows: each task packs one panel and uses it at once on all of a."""
+    cdef Py_ssize_t panels = (g.n + u.nr - 1) // u.nr, p, k0, kc
+    cdef char *mine
+    for p in prange(panels, num_threads=threads, schedule="dynamic"):
+        mine = scratch + threadid() * kc_all * u.nr * u.item
+        k0 = 0
+        while k0 < g.k:
+            kc = min(kc_all, g.k - k0)
+            pack_panel(u, g, mine, p, k0, kc)
+            run_block(u, g, g.a + k0 * g.ka * u.item, g.lda, g.ka, mine, 0, g.m, p, p + 1, k0, kc)
+            k0 = k0 + kc
+
+
+cdef void by_rows(const fc_ukr *u, const Gemm *g, char *panels, char *a_scratch, bint pack_a, Py_ssize_t kc_all, Py_ssize_t mc,
+                  int threads) noexcept nogil:
+    """Many rows: for each depth block, pack all panels, then hand out blocks of rows (and of panels, when rows are few)."""
+    cdef Py_ssize_t n_panels = (g.n + u.nr - 1) // u.nr, blocks = (g.m + mc - 1) // mc
+    cdef Py_ssize_t splits = 1, k0 = 0, kc, p, t, i0, rows, p0, p1, lda, ka
+    cdef const char *a
+    cdef char *mine
+    while blocks * splits < 4 * threads and splits * 2 <= n_panels:
+        splits *= 2
+    while k0 < g.k:
+        kc = min(kc_all, g.k - k0)
+        for p in prange(n_panels, num_threads=threads, schedule="static"):
+            pack_panel(u, g, panels + p * kc * u.nr * u.item, p, k0, kc)
+        for t in prange(blocks * splits, num_threads=threads, schedule="dynamic"):
+            i0 = t // splits * mc
+            rows = min(mc, g.m - i0)
+            p0 = t % splits * n_panels // splits
+            p1 = (t % splits + 1) * n_panels // splits
+            a = g.a + (i0 * g.lda + k0 * g.ka) * u.item
+            lda = g.lda
+            ka = g.ka
+            if pack_a:
+                mine = a_scratch + threadid() * mc * (KC + 16) * u.item
+                if ka == 1:  # rows whose stride is a multiple of 4 KiB meet in one cache set: give them an odd stride
+                    u.pack_run(mine, a, kc, kc + 16, rows, lda, 1)
+                    lda = kc + 16
+                else:        # columns: depth becomes the slow axis of a dense block
+                    u.pack_run(mine, a, rows, rows, kc, ka, lda)
+                    lda = 1
+                    ka = rows
+                a = mine
+            run_block(u, g, a, lda, ka, panels + p0 * kc * u.nr * u.item, i0, rows, p0, p1, k0, kc)
+        k0 += kc
+
+
+cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
+    """Compute g; needs m, n, k > 0."""
+    cdef Py_ssize_t depth_blocks = (g.k + KC - 1) // KC
+    cdef Py_ssize_t kc = (g.k + depth_blocks - 1) // depth_blocks
+    cdef Py_ssize_t n_panels = (g.n + u.nr - 1) // u.nr
+    cdef Py_ssize_t mc = max(u.mr, A_BYTES // (kc * u.item) // u.mr * u.mr)
+    cdef bint pack_a
+    cdef Block scratch, a_scratch
+    cdef char *panels
+    cdef char *a_data = NULL
+    threads = team(<double>g.m * g.n * g.k, threads)
+    if g.m * kc * u.item <= PANEL_A_BYTES and n_panels >= 2 * threads and (g.ka == 1 or n_panels < 4):
+        scratch = block(threads * kc * u.nr * u.item)
+        panels = scratch.data
+        with nogil:
+            by_panels(u, g, panels, kc, threads)
+        return 0
+    mc = min(mc, max(u.mr, ((g.m + 2 * threads - 1) // (2 * threads) + u.mr - 1) // u.mr * u.mr))
+    pack_a = n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
+    scratch = block(n_panels * kc * u.nr * u.item)
+    panels = scratch.data
+    if pack_a:
+        a_scratch = block(threads * mc * (KC + 16) * u.item)
+        a_data = a_scratch.data
+    with nogil:
+        by_rows(u, g, panels, a_data, pack_a, kc, mc, threads)
+    return 0
+
+
+def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
+    """Return a @ b (+ bias[None, :], then ReLU), shape (m, n), C order.
+
+    `a` is (m, k), `b` is (k, n), float32 or float64, with any strides: a transposed view costs no copy of the whole array.
+    `bias` is (n,). Costs m*n*k multiply-adds and packs b once. Raises ShapeError or DtypeError.
+    """
+    cdef cnp.ndarray x = ready(a, "gemm", "a")
+    cdef cnp.ndarray w = ready(b, "gemm", "b")
+    cdef cnp.ndarray bias_array = None, c
+    cdef Gemm g
+    if x.ndim != 2 or w.ndim != 2 or cnp.PyArray_DIM(x, 1) != cnp.PyArray_DIM(w, 0):
+        raise ShapeError(f"gemm: a must be (m, k) and b (k, n), got a.shape={a.shape}, b.shape={b.shape}")
+    if x.dtype != w.dtype:
+        raise DtypeError(f"gemm: a and b must have one dtype, got {x.dtype} and {w.dtype}")
+    cdef const fc_ukr *u = table(x.itemsize)
+    g.m, g.k, g.n = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(w, 1)
+    if bias is not None:
+        bias_array = np.ascontiguousarray(bias, dtype=x.dtype)
+        if bias_array.ndim != 1 or cnp.PyArray_DIM(bias_array, 0) != g.n:
+            raise ShapeError(f"gemm: bias must be ({g.n},), got {bias.shape}")
+    if g.m * g.n * g.k == 0:
+        c = np.zeros((g.m, g.n), dtype=x.dtype)
+        if bias is not None:
+            c += bias_array
+        return np.maximum(c, 0) if relu else c
+    c = empty_like_shape((g.m, g.n), x.dtype.num)
+    g.c = cnp.PyArray_BYTES(c)
+    g.a = cnp.PyArray_BYTES(x)
+    g.b = cnp.PyArray_BYTES(w)
+    g.bias = cnp.PyArray_BYTES(bias_array) if bias is not None else NULL
+    g.ldc = g.n
+    g.lda, g.ka = cnp.PyArray_STRIDE(x, 0) // u.item, cnp.PyArray_STRIDE(x, 1) // u.item
+    g.kb, g.ldb = cnp.PyArray_STRIDE(w, 0) // u.item, cnp.PyArray_STRIDE(w, 1) // u.item
+    g.relu = relu
+    gemm_run(u, &g, threads)
+    return c

@@ -1,0 +1,79 @@
+"""kernels.select: which implementation runs: ordered lists, best first, reference last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..errors import ArgumentError
+from ..reference import adaptive_avg_pool2d as _adaptive
+from ..reference import avg_pool2d as _avg
+from ..reference import batch_norm as _bn
+from ..reference import conv2d as _conv
+from ..reference import cross_entropy as _ce
+from ..reference import gemm as _gemm
+from ..reference import layout as _layout
+from ..reference import max_pool2d as _max
+from ..reference import relu as _relu
+
+
+def _always(*_args) -> bool:
+    return True
+
+
+class Impl(NamedTuple):
+    """One implementation of an op: its name, the function, and whether it takes these arguments."""
+
+    name: str
+    function: Callable
+    accepts: Callable[..., bool] = _always
+
+
+def _reference_only(function) -> tuple[Impl, ...]:
+    return (Impl("reference", function),)
+
+
+OPS: dict[str, tuple[Impl, ...]] = {
+    "conv2d_forward": _reference_only(_conv.conv2d_forward),
+    "conv2d_backward_data": _reference_only(_conv.conv2d_backward_data),
+    "conv2d_backward_weight": _reference_only(_conv.conv2d_backward_weight),
+    "conv2d_backward_bias": _reference_only(_conv.conv2d_backward_bias),
+    "gemm": _reference_only(_gemm.gemm),
+    "max_pool2d_forward": _reference_only(_max.max_pool2d_forward),
+    "max_pool2d_backward": _reference_only(_max.max_pool2d_backward),
+    "avg_pool2d_forward": _reference_only(_avg.avg_pool2d_forward),
+    "avg_pool2d_backward": _reference_only(_avg.avg_pool2d_backward),
+    "adaptive_avg_pool2d_forward": _reference_only(_adaptive.adaptive_avg_pool2d_forward),
+    "adaptive_avg_pool2d_backward": _reference_only(_adaptive.adaptive_avg_pool2d_backward),
+    "relu_forward": _reference_only(_relu.relu_forward),
+    "relu_backward": _reference_only(_relu.relu_backward),
+    "batch_norm_forward": _reference_only(_bn.batch_norm_forward),
+    "batch_norm_backward": _reference_only(_bn.batch_norm_backward),
+    "batch_norm_inference": _reference_only(_bn.batch_norm_inference),
+    "cross_entropy_forward": _reference_only(_ce.cross_entropy_forward),
+    "cross_entropy_backward": _reference_only(_ce.cross_entropy_backward),
+    "to_channels_last": _reference_only(_layout.to_channels_last),
+    "to_contiguous": _reference_only(_layout.to_contiguous),
+}
+
+
+def choose(op: str, args: tuple, algorithm: str = "auto") -> Impl:
+    """Return the first implementation of `op` that accepts `args`, or the named one; raise ArgumentError if it does not."""
+    for impl in OPS[op]:
+        if algorithm in ("auto", impl.name) and impl.accepts(*args):
+            return impl
+    names = ", ".join(impl.name for impl in OPS[op])
+    raise ArgumentError(f"{op}: algorithm must be 'auto' or one of {names} that takes this case, got {algorithm!r}")
+
+
+def _public(op: str) -> Callable:
+    def call(*args, algorithm: str = "auto"):
+        return choose(op, args, algorithm).function(*args)
+
+    call.__name__ = call.__qualname__ = op
+    call.__doc__ = f"Run the best implementation of `{op}`; arguments as in fastcnn.reference, plus `algorithm`."
+    return call
+
+
+globals().update({op: _public(op) for op in OPS})
+__all__ = ["OPS", "Impl", "choose", *OPS]

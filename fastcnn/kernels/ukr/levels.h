@@ -1,0 +1,66 @@
+/* kernels.ukr.levels: vector types and names for one (instruction set, element type); included by body.h for each pair.
+ *
+ * Needs FC_LEVEL (a name), FC_VBYTES (bytes of a vector), FC_MR (rows of the register tile), FC_REAL, FC_INT and FC_BITS. */
+#define FC_NAME_(bits, stem, level) fc_f##bits##_##stem##__##level
+#define FC_NAME__(bits, stem, level) FC_NAME_(bits, stem, level)
+#define FC_FN(stem) FC_NAME__(FC_BITS, stem, FC_LEVEL)
+
+#define real FC_REAL
+#define LANES ((ptrdiff_t)(FC_VBYTES / sizeof(real)))
+#define NR (2 * LANES)
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+#define vec FC_FN(vec)
+#define ivec FC_FN(ivec)
+#define uvec FC_FN(uvec)
+typedef real vec __attribute__((vector_size(FC_VBYTES)));
+typedef FC_INT ivec __attribute__((vector_size(FC_VBYTES))); /* masks: comparisons give 0 or -1 */
+typedef real uvec __attribute__((vector_size(FC_VBYTES), aligned(sizeof(real)), may_alias)); /* loads and stores anywhere */
+
+/* A splat written out, so that GCC sees one broadcast. Not `vec{0} + a`: -0.0 keeps that addition alive; not a loop over
+ * lanes: GCC 12 makes a masked move of each. */
+#define FC_SPLAT_2(a) {a, a}
+#define FC_SPLAT_4(a) {a, a, a, a}
+#define FC_SPLAT_8(a) {a, a, a, a, a, a, a, a}
+#define FC_SPLAT_16(a) {a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a}
+#define splat FC_FN(splat)
+INLINE vec splat(real a) {
+#if FC_VBYTES * 8 / FC_BITS == 2
+    return (vec)FC_SPLAT_2(a);
+#elif FC_VBYTES * 8 / FC_BITS == 4
+    return (vec)FC_SPLAT_4(a);
+#elif FC_VBYTES * 8 / FC_BITS == 8
+    return (vec)FC_SPLAT_8(a);
+#else
+    return (vec)FC_SPLAT_16(a);
+#endif
+}
+#define load FC_FN(load)
+INLINE vec load(const real *p) { return *(const uvec *)p; }
+#define store FC_FN(store)
+INLINE void store(real *p, vec v) { *(uvec *)p = v; }
+
+/* The first n lanes only; the rest read as zero. For tails: slow, but never touches a byte past the array. */
+#define load_part FC_FN(load_part)
+INLINE vec load_part(const real *p, ptrdiff_t n) {
+    if (n >= LANES) return load(p);
+    real t[FC_VBYTES / sizeof(real)] = {0};
+    for (ptrdiff_t i = 0; i < n; i++) t[i] = p[i];
+    return load(t);
+}
+#define store_part FC_FN(store_part)
+INLINE void store_part(real *p, vec v, ptrdiff_t n) {
+    if (n >= LANES) {
+        store(p, v);
+        return;
+    }
+    real t[FC_VBYTES / sizeof(real)];
+    store(t, v);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = t[i];
+}
+/* max(v, 0) that keeps NaN. */
+#define relu_vec FC_FN(relu_vec)
+INLINE vec relu_vec(vec v) {
+    return (vec)((ivec)v & ~(ivec)(v < splat(0)));
+}

@@ -1,0 +1,41 @@
+/* kernels.ukr.ukr_avx512: x86-64-v4: 512-bit vectors. */
+#include <string.h>
+
+#include "ukr.h"
+
+#if defined(__x86_64__)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi,bmi2")
+#endif
+
+#define FC_LEVEL avx512
+#define FC_VBYTES 64
+#define FC_MR 14 /* 28 of 32 registers accumulate */
+#define FC_STRING_(x) #x
+#define FC_STRING(x) FC_STRING_(x)
+
+#define FC_REAL float
+#define FC_INT int32_t
+#define FC_BITS 32
+#include "body.h"
+#undef FC_REAL
+#undef FC_INT
+#undef FC_BITS
+
+#define FC_REAL double
+#define FC_INT int64_t
+#define FC_BITS 64
+#include "body.h"
+#undef FC_REAL
+#undef FC_INT
+#undef FC_BITS
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif

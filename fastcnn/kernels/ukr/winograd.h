@@ -1,0 +1,124 @@
+/* kernels.ukr.winograd: the transforms of F(4x4,3x3) on the points 0, +-a, +-b, infinity; included by body.h, no guard.
+ *
+ * [Lavin2015] 1509.09308 for the algorithm, [Barabasz2018] 1803.10986 for the points. Vectors run over channels. The pairs
+ * of points make every matrix a sum and a difference of an even and an odd part. */
+
+/* B^T d: 6 -> 6. */
+INLINE void FC_FN(winograd_b)(vec out[6], const vec d[6], real a, real b) {
+    const real a2 = a * a, b2 = b * b, s = a2 + b2, p = a2 * b2;
+    const vec even_a = d[4] - splat(b2) * d[2], odd_a = splat(a) * (d[3] - splat(b2) * d[1]);
+    const vec even_b = d[4] - splat(a2) * d[2], odd_b = splat(b) * (d[3] - splat(a2) * d[1]);
+    out[0] = splat(p) * d[0] - splat(s) * d[2] + d[4];
+    out[1] = even_a + odd_a;
+    out[2] = even_a - odd_a;
+    out[3] = even_b + odd_b;
+    out[4] = even_b - odd_b;
+    out[5] = splat(p) * d[1] - splat(s) * d[3] + d[5];
+}
+
+/* A^T m: 6 -> 4. */
+INLINE void FC_FN(winograd_a)(vec out[4], const vec m[6], real a, real b) {
+    const vec sa = m[1] + m[2], da = m[1] - m[2], sb = m[3] + m[4], db = m[3] - m[4];
+    out[0] = m[0] + sa + sb;
+    out[1] = splat(a) * da + splat(b) * db;
+    out[2] = splat(a * a) * sa + splat(b * b) * sb;
+    out[3] = splat(a * a * a) * da + splat(b * b * b) * db + m[5];
+}
+
+/* u[xi][c][width] = G g G^T for the 9 taps g at panel[tap*panel_tap + c*width + lane]. */
+static void FC_FN(winograd_weight)(void *u_, ptrdiff_t u_slice, const void *panel_, ptrdiff_t panel_tap, ptrdiff_t count,
+                                   ptrdiff_t width, const fc_winograd_points *p) {
+    for (ptrdiff_t c = 0; c < count * width; c += LANES) {
+        const real *g = (const real *)panel_ + c;
+        real *u = (real *)u_ + c;
+        vec half[6][3]; /* G g */
+        UNROLL
+        for (int s = 0; s < 3; s++) {
+            const vec g0 = load(g + s * panel_tap), g1 = load(g + (3 + s) * panel_tap), g2 = load(g + (6 + s) * panel_tap);
+            UNROLL
+            for (int i = 0; i < 6; i++)
+                half[i][s] = splat((real)p->weight[i][0]) * g0 + splat((real)p->weight[i][1]) * g1 + splat((real)p->weight[i][2]) * g2;
+        }
+        UNROLL
+        for (int i = 0; i < 6; i++) {
+            UNROLL
+            for (int k = 0; k < 6; k++)
+                store(u + (i * 6 + k) * u_slice, splat((real)p->weight[k][0]) * half[i][0] + splat((real)p->weight[k][1]) * half[i][1] +
+                                                     splat((real)p->weight[k][2]) * half[i][2]);
+        }
+    }
+}
+
+INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0, ptrdiff_t n,
+                                       real a, real b, const int inside) {
+    vec half[6][6]; /* B^T d, columns done */
+    for (int k = 0; k < 6; k++) {
+        vec d[6];
+        for (int i = 0; i < 6; i++) {
+            const ptrdiff_t yy = y0 + i, xx = x0 + k;
+            const int ok = inside || (yy >= 0 && yy < blk->height && xx >= 0 && xx < blk->width);
+            const real *at = x + yy * blk->row_stride + xx * blk->pixel_stride;
+            d[i] = ok ? (inside == 2 ? load(at) : load_part(at, n)) : splat(0);
+        }
+        vec column[6];
+        FC_FN(winograd_b)(column, d, a, b);
+        for (int i = 0; i < 6; i++) half[i][k] = column[i];
+    }
+    for (int i = 0; i < 6; i++) {
+        vec row[6];
+        FC_FN(winograd_b)(row, half[i], a, b);
+        for (int k = 0; k < 6; k++) store(v + (i * 6 + k) * blk->slice, row[k]);
+    }
+}
+
+/* v[xi][t][channel] = B^T d B; channels up to the next multiple of the lanes are written (as zero). */
+static void FC_FN(winograd_input)(void *v_, const void *x_, const fc_winograd_block *blk, const fc_winograd_points *p) {
+    const real a = (real)p->a, b = (real)p->b;
+    for (ptrdiff_t t = 0; t < blk->count; t++) {
+        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
+        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
+        const ptrdiff_t y0 = 4 * ty - blk->pad_top, x0 = 4 * tx - blk->pad_left;
+        const int inside = y0 >= 0 && x0 >= 0 && y0 + 6 <= blk->height && x0 + 6 <= blk->width;
+        for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
+            const real *x = (const real *)x_ + n * blk->batch_stride + c;
+            real *v = (real *)v_ + t * blk->row + c;
+            if (inside && c + LANES <= blk->channels)
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 2);
+            else
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, blk->channels - c, a, b, inside);
+        }
+    }
+}
+
+/* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image. */
+static void FC_FN(winograd_output)(void *y_, const void *m_, const void *bias_, int relu, const fc_winograd_block *blk,
+                                   const fc_winograd_points *p) {
+    const real a = (real)p->a, b = (real)p->b;
+    for (ptrdiff_t t = 0; t < blk->count; t++) {
+        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
+        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
+        const ptrdiff_t rows = blk->height - 4 * ty < 4 ? blk->height - 4 * ty : 4;
+        const ptrdiff_t cols = blk->width - 4 * tx < 4 ? blk->width - 4 * tx : 4;
+        for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
+            const ptrdiff_t left = blk->channels - c;
+            const real *m = (const real *)m_ + t * blk->row + c;
+            real *y = (real *)y_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
+            vec half[4][6];
+            for (int k = 0; k < 6; k++) {
+                vec column[6], out[4];
+                for (int i = 0; i < 6; i++) column[i] = load(m + (i * 6 + k) * blk->slice);
+                FC_FN(winograd_a)(out, column, a, b);
+                for (int i = 0; i < 4; i++) half[i][k] = out[i];
+            }
+            const vec add = bias_ ? load_part((const real *)bias_ + c, left) : splat(0);
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                vec out[4];
+                FC_FN(winograd_a)(out, half[i], a, b);
+                for (ptrdiff_t k = 0; k < cols; k++) {
+                    const vec r = out[k] + add;
+                    store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, left);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+"""fastcnn's build: one table of extension modules, one loop."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+KERNELS = "fastcnn/kernels"
+UKR = [f"{KERNELS}/ukr/ukr{stem}.c" for stem in ("", "_generic", "_avx2", "_avx512")]
+DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True, "initializedcheck": False}
+# No -march=native (one wheel serves every CPU) and no -ffast-math (it would change the caller's floating-point state).
+COMPILE = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-unreachable-code"]
+
+# module: extra C sources
+EXTENSIONS = {
+    "fastcnn.cpu_probe": [],
+    f"{KERNELS}/memory": [],
+    f"{KERNELS}/micro": UKR,
+    f"{KERNELS}/probe": [],
+    f"{KERNELS}/gemm": [],
+    # f"{KERNELS}/conv2d_direct": [],
+    # f"{KERNELS}/conv2d_winograd": [],
+}
+
+
+def openmp_flags() -> list[str]:
+    """Return the flags that make this compiler build an OpenMP program, or stop with what to install."""
+    source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+    compiler = os.environ.get("CC", "cc").split()
+    flags = ["-Xpreprocessor", "-fopenmp", "-lomp"] if sys.platform == "darwin" else ["-fopenmp"]
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "probe.c"
+        program.write_text(source)
+        command = [*compiler, str(program), *flags, "-o", str(Path(folder) / "probe")]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except FileNotFoundError:
+            raise SystemExit(f"fastcnn: no C compiler {compiler[0]!r}; install gcc (Debian: apt install gcc) or set CC") from None
+    if done.returncode:
+        raise SystemExit(
+            f"fastcnn: {compiler[0]!r} cannot build an OpenMP program; install gcc, or libomp for clang "
+            f"(Debian: apt install gcc; macOS: brew install libomp)\n{done.stderr}"
+        )
+    return flags
+
+
+def extensions() -> list[Extension]:
+    flags = openmp_flags()
+    built = []
+    for name, sources in EXTENSIONS.items():
+        path = name.replace(".", "/")
+        depends = sorted(str(p) for p in Path(f"{KERNELS}/ukr").glob("*.h")) + [str(p) for p in Path(KERNELS).glob("*.pxd")]
+        built.append(
+            Extension(
+                path.replace("/", "."),
+                [f"{path}.pyx", *sources],
+                include_dirs=[numpy.get_include(), f"{KERNELS}/ukr"],
+                define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+                extra_compile_args=COMPILE + flags,
+                extra_link_args=flags,
+                depends=depends,
+            )
+        )
+    return built
+
+
+if __name__ == "__main__":
+    setup(
+        ext_modules=cythonize(extensions(), compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1, quiet=True),
+        options={"build_ext": {"parallel": os.cpu_count() or 1}},
+    )
