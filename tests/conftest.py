@@ -1,0 +1,18 @@
+"""tests.conftest: what every test leaves behind: the thread count and the floating-point state it has found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcnn import threads
+
+
+@pytest.fixture(autouse=True)
+def unchanged_state():
+    """Restore the thread count; fail when the test left flush-to-zero set in the main thread."""
+    before = threads.get_num_threads()
+    yield
+    threads.set_num_threads(before)
+    smallest_normal = np.array([np.finfo(np.float32).tiny])
+    assert (smallest_normal / 2 > 0).all(), "the test left flush-to-zero set"

@@ -1,0 +1,153 @@
+"""tests.problems: for each op, the arguments that a case stands for, the length of its sums, and what may be exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from fastcnn.reference import avg_pool2d, batch_norm, cross_entropy, max_pool2d
+
+EPS = 1e-5  # of batch_norm
+
+
+class Draw:
+    """Random arrays of one dtype: "real" is standard normal, "integer" is -4..4 without zero (so that sums stay exact)."""
+
+    def __init__(self, dtype, values: str, seed: int, optional: bool = True):
+        self.dtype, self.values, self.optional = np.dtype(dtype), values, optional
+        self.rng = np.random.default_rng(seed)
+
+    def __call__(self, shape):
+        if self.values == "real":
+            return self.rng.standard_normal(shape).astype(self.dtype)
+        return (self.rng.integers(1, 5, shape) * self.rng.choice((-1, 1), shape)).astype(self.dtype)
+
+    def or_none(self, shape):
+        """An optional argument: an array, or None when the case is run without them."""
+        return self(shape) if self.optional else None
+
+    def labels(self, count: int, classes: int):
+        return self.rng.integers(0, classes, count)
+
+
+class Problem(NamedTuple):
+    """How an op is tested.
+
+    `arguments(case, draw)`; `length(case)` of its longest sum; `exact(case)`: integers come out exact; `scatters`: for ops
+    that scatter, the least share of the values they send that must arrive as something other than zero; `scale(*args)`: a
+    magnitude below which differences of the first output are rounding, where that output may cancel.
+    """
+
+    arguments: Callable
+    length: Callable
+    exact: Callable = lambda case: False
+    scatters: float = 0.0
+    scale: Callable = lambda *args: 0.0
+
+
+def _always(_case) -> bool:
+    return True
+
+
+def _area(case) -> int:
+    return case.kh * case.kw
+
+
+def _max_pool_backward(case, draw):
+    _, index = max_pool2d.max_pool2d_forward(draw(case.x_shape), case)
+    return draw(case.y_shape), index, case
+
+
+def _divides_exactly(case) -> bool:
+    """True when every divisor is a power of two, so that a mean of integers has one right answer in any order."""
+    divisors = avg_pool2d._divisor(case)
+    return bool(((divisors & (divisors - 1)) == 0).all())
+
+
+def _adaptive_length(case) -> int:
+    (_, _, ih, iw), (oh, ow) = case
+    return (ih // oh + 2) * (iw // ow + 2)
+
+
+def _batch_norm_backward(shape, draw):
+    x, weight = draw(shape), draw.or_none(shape[1])
+    _, mean, var = batch_norm.batch_norm_forward(x, None, None, EPS)
+    return draw(shape), x, weight, mean, var, EPS
+
+
+def _gain(weight, var, eps):
+    return np.max((1 if weight is None else abs(weight)) / np.sqrt(var + eps), initial=0)
+
+
+def _batch_norm_forward_scale(x, weight, _bias, eps):
+    var = x.var(axis=(0, 2, 3) if x.ndim == 4 else 0) if x.size else np.ones(1)
+    return _gain(weight, var, eps) * np.max(abs(x), initial=0)
+
+
+def _batch_norm_backward_scale(dy, x, weight, mean, var, eps):
+    return _gain(weight, var, eps) * np.max(abs(dy), initial=0)
+
+
+def _batch_norm_inference(shape, draw):
+    return draw(shape), draw.or_none(shape[1]), draw.or_none(shape[1]), draw(shape[1]), abs(draw(shape[1])), EPS
+
+
+def _values_per_channel(shape) -> int:
+    return max(int(np.prod(shape)) // shape[1], 1)
+
+
+def _cross_entropy_backward(case, draw):
+    samples, classes, smoothing = case
+    target = draw.labels(samples, classes)
+    _, probs = cross_entropy.cross_entropy_forward(draw((samples, classes)), target)
+    return draw((samples,)), probs, target, smoothing
+
+
+PROBLEMS: dict[str, Problem] = {
+    "conv2d_forward": Problem(
+        lambda c, draw: (draw(c.x_shape), draw(c.w_shape), draw.or_none((c.co,)), c),
+        lambda c: c.w_shape[1] * _area(c) + 1,
+        _always,
+    ),
+    "conv2d_backward_data": Problem(
+        lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c), lambda c: c.co // c.groups * _area(c), _always, scatters=0.3
+    ),
+    "conv2d_backward_weight": Problem(
+        lambda c, draw: (draw(c.y_shape), draw(c.x_shape), c), lambda c: c.batch * c.oh * c.ow, _always
+    ),
+    "conv2d_backward_bias": Problem(lambda c, draw: (draw(c.y_shape),), lambda c: c.batch * c.oh * c.ow, _always),
+    "gemm": Problem(lambda c, draw: (draw((c[0], c[1])), draw((c[1], c[2])), draw.or_none((c[2],))), lambda c: c[1] + 1, _always),
+    "max_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), lambda c: 1, _always),
+    "max_pool2d_backward": Problem(_max_pool_backward, _area, _always, scatters=0.05),
+    "avg_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly),
+    "avg_pool2d_backward": Problem(lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.3),
+    "adaptive_avg_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), _adaptive_length),
+    "adaptive_avg_pool2d_backward": Problem(lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length),
+    "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
+    "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
+    "batch_norm_forward": Problem(
+        lambda c, draw: (draw(c), draw.or_none(c[1]), draw.or_none(c[1]), EPS),
+        _values_per_channel,
+        scale=_batch_norm_forward_scale,
+    ),
+    "batch_norm_backward": Problem(_batch_norm_backward, _values_per_channel, scale=_batch_norm_backward_scale),
+    "batch_norm_inference": Problem(
+        _batch_norm_inference,
+        lambda c: 2,
+        scale=lambda x, weight, bias, mean, var, eps: _gain(weight, var, eps) * np.max(abs(x), initial=1),
+    ),
+    "cross_entropy_forward": Problem(
+        lambda c, draw: (3 * draw(c[:2]), draw.labels(*c[:2]), c[2]),
+        lambda c: c[1],
+        scale=lambda logits, target, smoothing: np.max(abs(logits), initial=0),
+    ),
+    "cross_entropy_backward": Problem(
+        _cross_entropy_backward,
+        lambda c: c[1],
+        scale=lambda dloss, probs, target, smoothing: np.max(abs(dloss), initial=0),
+    ),
+    "to_channels_last": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
+    "to_contiguous": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
+}
