@@ -8,19 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from fastcnn import threads
+from fastcnn import cpu, threads
 from fastcnn.kernels import select
 
 from . import cases
 from .problems import PROBLEMS, Draw
 
 DTYPES = ("float32", "float64")
-try:
-    from fastcnn import cpu
-
-    ISAS = cpu.available()
-except ImportError:
-    ISAS = (None,)
+ISAS = cpu.available()
 LAYOUT_OPS = ("to_channels_last", "to_contiguous")
 
 # |got - reference| <= eps * (SELF * |reference| + SUM * sqrt(length) * rms(reference)): the rounding of a sum of `length`

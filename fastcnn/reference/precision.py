@@ -36,4 +36,4 @@ def keep_layout(a, dtype):
     """A result of any rank: 4-D (logical NCHW) is put into channels-last memory, the others into C order."""
     if a.ndim == 4:
         return as_nchw(a.transpose(0, 2, 3, 1), dtype)
-    return np.ascontiguousarray(narrow(a, dtype))
+    return np.asarray(narrow(a, dtype), order="C")  # ascontiguousarray would give a scalar an axis

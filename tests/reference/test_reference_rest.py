@@ -55,6 +55,12 @@ def test_relu():
     np.testing.assert_array_equal(relu_backward(np.full(8, 3, np.float32), relu_forward(x))[:7], [0, 0, 0, 0, 3, 3, 3])
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4), (2, 3, 4, 5), (1, 2, 3, 4, 5), (0, 3)])
+def test_relu_keeps_the_shape(shape):
+    x = np.asarray(normal(shape))
+    assert relu_forward(x).shape == shape and relu_backward(x, relu_forward(x)).shape == shape
+
+
 @pytest.mark.parametrize("name", BATCH_NORM)
 def test_batch_norm_statistics(name):
     shape = BATCH_NORM[name]
