@@ -36,6 +36,7 @@ def pytest_configure(config):
 
 def pytest_benchmark_update_machine_info(config, machine_info):
     machine_info["fastcnn"] = {
+        "smoke": config.getoption("--smoke"),
         "command": shlex.join(["pytest", *sys.argv[1:]]),
         "isa": cpu.isa(),
         "isa_reason": cpu.reason(),
