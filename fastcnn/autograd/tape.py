@@ -15,6 +15,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DtypeError, GradientError, ShapeError
+from .array import as_array
 from .mode import mode
 from .tensor import Tensor
 
@@ -142,11 +143,9 @@ def _seed(root: Tensor, gradient) -> ndarray:
         if y.size != 1:
             raise GradientError(f"backward: gradient is needed for a tensor of more than one element (shape={y.shape})")
         return np.ones_like(y)
-    dy = (
-        gradient.data
-        if isinstance(gradient, Tensor)
-        else np.asarray(gradient, dtype=None if hasattr(gradient, "dtype") else y.dtype)
-    )
+    if not isinstance(gradient, Tensor):
+        gradient = Tensor(as_array(gradient, None if hasattr(gradient, "dtype") else y.dtype))
+    dy = gradient.data
     if dy.dtype != y.dtype:
         raise DtypeError(f"backward: gradient must have dtype {y.dtype}, got {dy.dtype}")
     if dy.shape != y.shape:

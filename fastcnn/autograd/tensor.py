@@ -155,9 +155,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
-            raise ArgumentError(
-                f"the truth value of a tensor of {self.data.size} elements is ambiguous (shape={self.data.shape})"
-            )
+            raise ArgumentError(f"bool: a tensor of shape {self.data.shape} is neither true nor false; it needs one element")
         return bool(self.data.item())
 
     def __float__(self) -> float:

@@ -1,0 +1,82 @@
+"""fastcnn.ops: CALCULUS. One differentiable operation per file: the public function, `_forward`, `_backward`."""
+
+from . import methods  # noqa: F401  (attaches the operators to Tensor)
+from .adaptive_avg_pool2d import adaptive_avg_pool2d
+from .adaptive_max_pool2d import adaptive_max_pool2d
+from .add import add
+from .avg_pool2d import avg_pool2d
+from .batch_norm import BatchNormCase, batch_norm
+from .cast import cast
+from .clamp import clamp
+from .comparison import argmax, eq, ge, gt, le, lt, ne
+from .concat import concat
+from .conv2d import conv2d
+from .cross_entropy import CrossEntropyCase, cross_entropy
+from .div import div
+from .dropout import dropout
+from .exp import exp
+from .flatten import flatten
+from .getitem import getitem
+from .linear import linear
+from .log import log
+from .log_softmax import log_softmax
+from .matmul import matmul
+from .max import max
+from .max_pool2d import max_pool2d
+from .mean import mean
+from .mul import mul
+from .neg import neg
+from .pad import pad
+from .permute import permute
+from .pow import pow
+from .relu import relu
+from .reshape import reshape
+from .softmax import softmax
+from .sqrt import sqrt
+from .sub import sub
+from .sum import sum
+
+__all__ = [
+    "BatchNormCase",
+    "CrossEntropyCase",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "add",
+    "argmax",
+    "avg_pool2d",
+    "batch_norm",
+    "cast",
+    "clamp",
+    "concat",
+    "conv2d",
+    "cross_entropy",
+    "div",
+    "dropout",
+    "eq",
+    "exp",
+    "flatten",
+    "ge",
+    "getitem",
+    "gt",
+    "le",
+    "linear",
+    "log",
+    "log_softmax",
+    "lt",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "mean",
+    "mul",
+    "ne",
+    "neg",
+    "pad",
+    "permute",
+    "pow",
+    "relu",
+    "reshape",
+    "softmax",
+    "sqrt",
+    "sub",
+    "sum",
+]

@@ -1,0 +1,77 @@
+"""ops.conv2d: 2-D cross-correlation. Kernels: conv2d_forward, conv2d_backward_{data,weight,bias}."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .. import kernels
+from ..autograd import Tensor, record
+from ..errors import ShapeError
+from ..shapes import conv2d_case
+from .operands import float_tensor, same_dtype
+
+# Checking a geometry costs as much as a small convolution; a network repeats a few.
+_known_case = lru_cache(maxsize=4096)(conv2d_case)
+
+
+def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1) -> Tensor:
+    """Return y[n, o, i, j] = bias[o] + sum over c, r, s of x[n, c, i sh + r dh - ph, j sw + s dw - pw] weight[o, c, r, s].
+
+    Parameters
+    ----------
+    x : Tensor or array_like, (batch, ci, ih, iw)
+        float32 or float64. Channels-last memory is used as it is; other memory is converted once.
+    weight : Tensor or array_like, (co, ci / groups, kh, kw)
+    bias : Tensor or array_like, (co,), optional
+    stride, dilation : int or pair of int
+    padding : int, pair (height, width), four ints (top, bottom, left, right), "valid" or "same"
+        Zeros around the image.
+    groups : int
+        Blocks of channels that are not connected.
+
+    Returns
+    -------
+    Tensor, (batch, co, oh, ow)
+        In channels-last memory. oh = floor((ih + 2 ph - dh (kh - 1) - 1) / sh) + 1, ow alike.
+
+    Raises
+    ------
+    ShapeError, ArgumentError, DtypeError
+        If channels do not match, the kernel is larger than the padded image, an option is out of range, or dtypes differ.
+
+    Notes
+    -----
+    batch * co * oh * ow * ci / groups * kh * kw multiply-adds in each of the three directions (forward, data gradient,
+    weight gradient). x and weight are saved; only gradients that are needed are computed.
+    """
+    x = float_tensor("conv2d", "x", x)
+    weight = same_dtype("conv2d", x, "weight", weight)
+    options = (x.data.shape, weight.data.shape, stride, padding, dilation, groups)
+    try:
+        case = _known_case(*options)
+    except TypeError:  # a list among the options is not hashable
+        case = conv2d_case(*options)
+    if bias is not None:
+        bias = same_dtype("conv2d", x, "bias", bias)
+        if bias.data.shape != (case.co,):
+            raise ShapeError(
+                f"conv2d: bias must have shape ({case.co},), got bias.shape={bias.data.shape} "
+                f"(x.shape={x.data.shape}, weight.shape={weight.data.shape})"
+            )
+    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, case)
+    return record("conv2d", (x, weight, bias), y, _backward, saved, case)
+
+
+def _forward(x, w, b, case):
+    x = kernels.to_channels_last(x)
+    return kernels.conv2d_forward(x, w, b, case), (x, w)
+
+
+def _backward(dy, saved, case, needs):
+    x, w = saved
+    dy = kernels.to_channels_last(dy)
+    return (
+        kernels.conv2d_backward_data(dy, w, case) if needs[0] else None,
+        kernels.conv2d_backward_weight(dy, x, case) if needs[1] else None,
+        kernels.conv2d_backward_bias(dy) if needs[2] else None,
+    )

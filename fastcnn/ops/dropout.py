@@ -1,0 +1,40 @@
+"""ops.dropout: elements set to zero at random. Papers: [Srivastava2014]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import rng
+from ..autograd import Tensor, record
+from ..errors import ArgumentError
+from .operands import float_tensor, memory_order
+
+
+def dropout(x, p=0.5, training=True) -> Tensor:
+    """Return x with each element zeroed with probability `p` and the others scaled by 1 / (1 - p).
+
+    Draws from the global generator (`fastcnn.manual_seed`). Returns x itself when not training or when p is 0. Saved: one
+    byte per element.
+    """
+    x = float_tensor("dropout", "x", x)
+    if not 0.0 <= p <= 1.0:
+        raise ArgumentError(f"dropout: p must be between 0 and 1, got {p!r}")
+    if not training or p == 0.0:
+        return x
+    y, saved = _forward(x.data, float(p))
+    return record("dropout", (x,), y, _backward, saved, float(p))
+
+
+def _forward(x, case):
+    order = memory_order(x)  # the mask lies in memory as x does
+    kept = rng.generator().random([x.shape[i] for i in order], dtype=np.float32) >= case
+    kept = kept.transpose([order.index(i) for i in range(x.ndim)])
+    return _scaled(x, kept, case), kept
+
+
+def _backward(dy, saved, case, needs):
+    return (_scaled(dy, saved, case),)
+
+
+def _scaled(x, kept, p):
+    return x * kept if p == 1.0 else x * kept * x.dtype.type(1 / (1 - p))

@@ -1,0 +1,48 @@
+"""ops.getitem: x[index], basic and advanced indexing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import Tensor, record
+from ..errors import ArgumentError
+from .operands import as_tensor, memory_order, zeros
+
+
+def getitem(x, index) -> Tensor:
+    """Return x[index] by NumPy's rules; slices share memory, index arrays copy.
+
+    The gradient of an element that is taken several times is the sum. A wrong index raises IndexError, as in PyTorch.
+    """
+    x = as_tensor("getitem", "x", x)
+    case = tuple(map(_plain, index)) if isinstance(index, tuple) else _plain(index)
+    try:
+        y, saved = _forward(x.data, case)
+    except IndexError as error:
+        raise IndexError(f"getitem: {error} (x.shape={x.data.shape})") from None
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"getitem: {error} (x.shape={x.data.shape})") from None
+    return record("getitem", (x,), y, _backward, saved, case)
+
+
+def _forward(x, case):
+    y = x[case]
+    return y, (x.shape, memory_order(x))
+
+
+def _backward(dy, saved, case, needs):
+    shape, order = saved
+    dx = zeros(shape, dy.dtype, order)
+    parts = case if isinstance(case, tuple) else (case,)
+    if any(isinstance(part, (np.ndarray, list)) for part in parts):
+        np.add.at(dx, case, dy)
+    else:
+        dx[case] = dy
+    return (dx,)
+
+
+def _plain(part):
+    """An index without Tensors in it; one-element integer tensors become ints."""
+    if isinstance(part, Tensor):
+        part = part.data
+    return part.copy() if isinstance(part, np.ndarray) else part

@@ -1,0 +1,57 @@
+"""ops.linear: x @ weight.T + bias. Kernels: gemm."""
+
+from __future__ import annotations
+
+from .. import kernels
+from ..autograd import Tensor, record
+from ..errors import ShapeError
+from .operands import float_tensor, same_dtype
+
+
+def linear(x, weight, bias=None) -> Tensor:
+    """Return x @ weight.T + bias.
+
+    Parameters
+    ----------
+    x : Tensor or array_like, (..., in_features)
+        float32 or float64.
+    weight : Tensor or array_like, (out_features, in_features)
+    bias : Tensor or array_like, (out_features,), optional
+
+    Returns
+    -------
+    Tensor, (..., out_features)
+
+    Raises
+    ------
+    ShapeError, DtypeError
+        If sizes or dtypes do not agree.
+    """
+    x = float_tensor("linear", "x", x)
+    weight = same_dtype("linear", x, "weight", weight)
+    shapes = f"(x.shape={x.data.shape}, weight.shape={weight.data.shape})"
+    if weight.data.ndim != 2:
+        raise ShapeError(f"linear: weight must have 2 axes (out_features, in_features) {shapes}")
+    if x.data.ndim == 0 or x.data.shape[-1] != weight.data.shape[1]:
+        raise ShapeError(f"linear: weight expects {weight.data.shape[1]} input features in the last axis of x {shapes}")
+    if bias is not None:
+        bias = same_dtype("linear", x, "bias", bias)
+        if bias.data.shape != weight.data.shape[:1]:
+            raise ShapeError(f"linear: bias must have shape {weight.data.shape[:1]}, got bias.shape={bias.data.shape} {shapes}")
+    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data)
+    return record("linear", (x, weight, bias), y, _backward, saved)
+
+
+def _forward(x, w, b):
+    y = kernels.gemm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), w.T, b)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0]), (x, w)
+
+
+def _backward(dy, saved, case, needs):
+    x, w = saved
+    dy2, x2 = dy.reshape(-1, w.shape[0]), x.reshape(-1, w.shape[1])
+    return (
+        kernels.gemm(dy2, w).reshape(x.shape) if needs[0] else None,
+        kernels.gemm(dy2.T, x2) if needs[1] else None,
+        dy2.sum(axis=0) if needs[2] else None,
+    )

@@ -1,0 +1,39 @@
+"""ops.matmul: the matrix product. Kernels: gemm."""
+
+from __future__ import annotations
+
+from .. import kernels
+from ..autograd import Tensor, record
+from ..errors import ShapeError
+from .operands import float_tensor, same_dtype
+
+
+def matmul(x, y) -> Tensor:
+    """Return x @ y for x (..., k) or (k,) and y (k, n) or (k,).
+
+    Both are float32 or both float64. A product of two stacks of matrices is not offered: y has at most 2 axes.
+    """
+    x = float_tensor("matmul", "x", x)
+    y = same_dtype("matmul", x, "y", y)
+    shapes = f"(x.shape={x.data.shape}, y.shape={y.data.shape})"
+    if x.data.ndim < 1 or not 1 <= y.data.ndim <= 2:
+        raise ShapeError(f"matmul: x needs at least 1 axis, y 1 or 2 {shapes}")
+    if x.data.shape[-1] != y.data.shape[0]:
+        raise ShapeError(f"matmul: the last axis of x must be as long as the first axis of y {shapes}")
+    z, saved = _forward(x.data, y.data)
+    return record("matmul", (x, y), z, _backward, saved)
+
+
+def _forward(a, b):
+    z = kernels.gemm(a.reshape(-1, a.shape[-1]), b if b.ndim == 2 else b[:, None])
+    return z.reshape(a.shape[:-1] + b.shape[1:]), (a, b)
+
+
+def _backward(dz, saved, case, needs):
+    a, b = saved
+    a2, b2 = a.reshape(-1, a.shape[-1]), b if b.ndim == 2 else b[:, None]
+    dz2 = dz.reshape(a2.shape[0], b2.shape[1])
+    return (
+        kernels.gemm(dz2, b2.T).reshape(a.shape) if needs[0] else None,
+        kernels.gemm(a2.T, dz2).reshape(b.shape) if needs[1] else None,
+    )

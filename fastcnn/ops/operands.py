@@ -1,0 +1,136 @@
+"""ops.operands: what the operations accept: checks, type rules of mixed operands, broadcasting undone."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+from numpy import ndarray
+
+from ..autograd import FLOATS, Tensor
+from ..errors import ArgumentError, DtypeError, ShapeError
+
+
+def as_tensor(op: str, name: str, x) -> Tensor:
+    """Return `x` as a Tensor (sharing its memory); raise DtypeError or ArgumentError that names op and argument."""
+    if isinstance(x, Tensor):
+        return x
+    if x is None or isinstance(x, (str, bytes, dict)):
+        raise DtypeError(f"{op}: {name} must be a tensor or an array, got {type(x).__name__}")
+    try:
+        return Tensor(x)
+    except (DtypeError, ArgumentError) as error:
+        raise type(error)(f"{op}: {name}: {error}") from None
+
+
+def float_tensor(op: str, name: str, x) -> Tensor:
+    """Return `x` as a float32 or float64 Tensor; raise DtypeError otherwise."""
+    if not isinstance(x, Tensor):
+        x = as_tensor(op, name, x)
+    dtype = x.data.dtype
+    if dtype not in FLOATS:
+        raise DtypeError(f"{op}: {name} must be float32 or float64, got {dtype} ({name}.shape={x.data.shape})")
+    return x
+
+
+def same_dtype(op: str, x: Tensor, name: str, other) -> Tensor:
+    """Return `other` as a Tensor of x's dtype; raise DtypeError otherwise."""
+    if not isinstance(other, Tensor):
+        other = as_tensor(op, name, other)
+    if other.data.dtype != x.data.dtype:
+        raise DtypeError(
+            f"{op}: x and {name} must have the same dtype, got {x.data.dtype} and {other.data.dtype} "
+            f"(x.shape={x.data.shape}, {name}.shape={other.data.shape})"
+        )
+    return other
+
+
+def axis(op: str, name: str, value, ndim: int) -> int:
+    """Return the axis `value` as 0..ndim-1; negative counts from the end."""
+    try:
+        i = value.__index__()
+    except AttributeError:
+        raise ArgumentError(f"{op}: {name} must be an int, got {value!r}") from None
+    if not -max(ndim, 1) <= i < max(ndim, 1):
+        raise ArgumentError(f"{op}: {name} must be between {-ndim} and {ndim - 1}, got {value}")
+    return i % max(ndim, 1)
+
+
+def axes(op: str, dim, ndim: int) -> tuple[int, ...]:
+    """Return `dim` (None for all, an int, or several) as sorted axes."""
+    if dim is None:
+        return tuple(range(ndim))
+    if not isinstance(dim, (tuple, list)):
+        return (axis(op, "dim", dim, ndim),) if ndim else ()
+    found = tuple(sorted(axis(op, "dim", d, ndim) for d in dim))
+    if len(set(found)) != len(found):
+        raise ArgumentError(f"{op}: dim must name each axis once, got {dim}")
+    return found
+
+
+def operands(op: str, x, y):
+    """Return (tensor x or None, tensor y or None, array x, array y) of one dtype, for an operation that broadcasts.
+
+    Python numbers take the dtype of the other operand (float32 with an integer array, as in PyTorch), integer arrays that
+    of a float one. float32 with float64 is an error: the result would silently cost twice the memory.
+    """
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.data.dtype is y.data.dtype:
+        return x, y, x.data, y.data
+    if not isinstance(x, Tensor) and _is_number(x):
+        return None, y, *_with_number(op, as_tensor(op, "y", y), x)[::-1]
+    if not isinstance(y, Tensor) and _is_number(y):
+        return x, None, *_with_number(op, as_tensor(op, "x", x), y)
+    x, y = as_tensor(op, "x", x), as_tensor(op, "y", y)
+    a, b = x.data, y.data
+    if a.dtype != b.dtype:
+        kinds = a.dtype.kind + b.dtype.kind
+        if kinds == "ff":
+            same_dtype(op, x, "y", y)
+        if a.dtype.kind == "f":
+            b = b.astype(a.dtype)
+        elif b.dtype.kind == "f":
+            a = a.astype(b.dtype)
+    return x, y, a, b
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (numbers.Number, np.generic))
+
+
+def _with_number(op: str, x: Tensor, number) -> tuple[ndarray, np.generic]:
+    a = x.data
+    if isinstance(number, (complex, np.complexfloating)):
+        raise DtypeError(f"{op}: complex numbers are not supported, got {number!r}")
+    if a.dtype.kind != "f" and not isinstance(number, (int, np.integer, np.bool_)):
+        a = a.astype(np.float32)
+    if a.dtype.kind == "b":
+        a = a.astype(np.int64)
+    try:
+        return a, a.dtype.type(number)
+    except (OverflowError, TypeError, ValueError):
+        raise ArgumentError(f"{op}: {number!r} does not fit into {a.dtype}") from None
+
+
+def unbroadcastable(op: str, a, b) -> ShapeError:
+    """Return the error for shapes that do not broadcast."""
+    return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")
+
+
+def sum_to(dy, shape: tuple[int, ...]):
+    """Sum `dy` over the axes along which an operand of `shape` was broadcast."""
+    if dy.shape == shape:
+        return dy
+    lead = dy.ndim - len(shape)
+    repeated = tuple(i + lead for i, size in enumerate(shape) if size == 1 and dy.shape[i + lead] != 1)
+    return dy.sum(axis=tuple(range(lead)) + repeated).reshape(shape)
+
+
+def memory_order(x) -> tuple[int, ...]:
+    """The axes of `x` from the slowest to the fastest in memory, (0, 2, 3, 1) for channels-last images."""
+    return tuple(sorted(range(x.ndim), key=lambda i: (-abs(x.strides[i]), i)))
+
+
+def zeros(shape, dtype, order: tuple[int, ...]):
+    """Zeros of `shape` whose memory runs in `order` (see `memory_order`)."""
+    places = [order.index(i) for i in range(len(order))]
+    return np.zeros([shape[i] for i in order], dtype=dtype).transpose(places)
