@@ -23,7 +23,7 @@ EXTENSIONS = {
     f"{KERNELS}/micro": UKR,
     f"{KERNELS}/probe": [],
     f"{KERNELS}/gemm": [],
-    # f"{KERNELS}/conv2d_direct": [],
+    f"{KERNELS}/conv2d_direct": [],
     # f"{KERNELS}/conv2d_winograd": [],
 }
 
