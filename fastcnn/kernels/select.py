@@ -15,18 +15,31 @@ from ..reference import gemm as _gemm
 from ..reference import layout as _layout
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
+from ..threads import get_num_threads
+from . import gemm as _gemm_compiled
 
 
 def _always(*_args) -> bool:
     return True
 
 
+def _same_floats(a, b, *_args) -> bool:
+    return a.dtype.char in "fd" and a.dtype == b.dtype
+
+
 class Impl(NamedTuple):
-    """One implementation of an op: its name, the function, and whether it takes these arguments."""
+    """One implementation of an op: its name, the function, whether it takes these arguments, and whether it takes `threads`."""
 
     name: str
     function: Callable
     accepts: Callable[..., bool] = _always
+    compiled: bool = False
+
+    def run(self, *args, **options):
+        """Call the function; a compiled one gets the thread count in force."""
+        if self.compiled:
+            return self.function(*args, threads=get_num_threads(), **options)
+        return self.function(*args, **options)
 
 
 def _reference_only(function) -> tuple[Impl, ...]:
@@ -38,7 +51,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_backward_data": _reference_only(_conv.conv2d_backward_data),
     "conv2d_backward_weight": _reference_only(_conv.conv2d_backward_weight),
     "conv2d_backward_bias": _reference_only(_conv.conv2d_backward_bias),
-    "gemm": _reference_only(_gemm.gemm),
+    "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
     "max_pool2d_forward": _reference_only(_max.max_pool2d_forward),
     "max_pool2d_backward": _reference_only(_max.max_pool2d_backward),
     "avg_pool2d_forward": _reference_only(_avg.avg_pool2d_forward),
@@ -67,8 +80,8 @@ def choose(op: str, args: tuple, algorithm: str = "auto") -> Impl:
 
 
 def _public(op: str) -> Callable:
-    def call(*args, algorithm: str = "auto"):
-        return choose(op, args, algorithm).function(*args)
+    def call(*args, algorithm: str = "auto", **options):
+        return choose(op, args, algorithm).run(*args, **options)
 
     call.__name__ = call.__qualname__ = op
     call.__doc__ = f"Run the best implementation of `{op}`; arguments as in fastcnn.reference, plus `algorithm`."
