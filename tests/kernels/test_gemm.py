@@ -1,0 +1,76 @@
+"""tests.kernels.test_gemm: every matrix product kernel, ISA and thread count against the reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from .. import harness
+from ..cases import GEMM, LAYOUT_ROWS, LAYOUTS
+
+OP = "gemm"
+IMPLEMENTATIONS = harness.implementations(OP)
+
+
+@pytest.mark.parametrize(("impl", "name"), harness.rows(OP), ids=harness.row_id)
+def test_equals_reference(impl, name):
+    for optional in (True, False):
+        harness.check_everywhere(OP, impl, GEMM[name], optional=optional)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("impl", "name"), harness.rows(OP, LAYOUT_ROWS[OP]), ids=harness.row_id)
+def test_every_array_layout(impl, name, layout):
+    harness.check_everywhere(OP, impl, GEMM[name], layout=layout)
+
+
+@pytest.mark.parametrize("transposed", ["a", "b", "ab"])
+@pytest.mark.parametrize(
+    ("impl", "name"), harness.rows(OP, ("square", "tail", "deep", "linear", "m_17", "n_33")), ids=harness.row_id
+)
+def test_transposed_operands(impl, name, transposed):
+    a, b, bias = harness.arguments(OP, GEMM[name], values="integer")
+    a = np.ascontiguousarray(a.T).T if "a" in transposed else a
+    b = np.ascontiguousarray(b.T).T if "b" in transposed else b
+    for isa in harness.ISAS:
+        for count in (1, 2):
+            harness.check_arguments(OP, impl, GEMM[name], (a, b, bias), isa=isa, count=count, exact=True)
+
+
+@pytest.mark.parametrize("isa", harness.ISAS)
+@pytest.mark.parametrize(
+    ("impl", "name"), harness.rows(OP, ("square", "tall", "wide", "deep", "deep_block", "linear")), ids=harness.row_id
+)
+def test_same_bits_for_every_thread_count(impl, name, isa):
+    for dtype in harness.DTYPES:
+        harness.check_threads(OP, impl, GEMM[name], isa=isa, dtype=dtype)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS, ids=harness.row_id)
+def test_nan_and_inf_in_each_lane(impl, value):
+    case = (35, 37, 67)
+    drawn = harness.arguments(OP, case)
+    for operand in (0, 1):
+        for lane in range(case[1]):
+            args = [a.copy() for a in drawn]
+            # element (lane, lane) of A spoils row `lane`, of B column `lane`, whatever is beside it
+            args[operand][lane % args[operand].shape[0], lane] = value
+            for isa in harness.ISAS:
+                harness.check_arguments(OP, impl, case, tuple(args), isa=isa)
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS, ids=harness.row_id)
+def test_broadcast_operands(impl):
+    case = (9, 20, 33)
+    a, b, bias = harness.arguments(OP, case)
+    for isa in harness.ISAS:
+        harness.check_arguments(OP, impl, case, (np.broadcast_to(a[:, :1], a.shape), b, bias), isa=isa)
+        harness.check_arguments(OP, impl, case, (a, np.broadcast_to(b[:1], b.shape), bias), isa=isa)
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS, ids=harness.row_id)
+def test_same_array_on_both_sides(impl):
+    (a, _, _), case = harness.arguments(OP, (31, 31, 31), values="integer"), (31, 31, 31)
+    harness.check_arguments(OP, impl, case, (a, a, None), exact=True)
+    harness.check_arguments(OP, impl, case, (a, a.T, None), exact=True)
