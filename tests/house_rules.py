@@ -33,8 +33,8 @@ README_LINES = 30
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 FORBIDDEN_IMPORTS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")  # in pieces, or this line would break its own rule
-# Ops that are whole families of one-line functions, or that are not called by users.
-FAMILIES: dict[str, str] = {}
+# Files of fastcnn/ops that are not an op: what their README says of them.
+NOT_OPS = {"comparison": "results without gradient", "methods": "operators of Tensor", "operands": "checks and type rules"}
 
 
 def sources(root: Path, *parts: str, suffixes: tuple[str, ...] = (".py", ".pyi", ".pyx", ".pxd")) -> Iterator[Path]:
@@ -189,7 +189,7 @@ def op_files(root: Path) -> list[str]:
 def op_paths(root: Path) -> list[Path]:
     """Return the files of fastcnn/ops that hold one op each."""
     paths = (root / "fastcnn" / "ops").glob("*.py")
-    return sorted(path for path in paths if path.stem != "__init__" and path.stem not in FAMILIES)
+    return sorted(path for path in paths if path.stem != "__init__" and path.stem not in NOT_OPS)
 
 
 def op_company(root: Path) -> list[str]:

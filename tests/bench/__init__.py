@@ -1,0 +1,1 @@
+"""tests.bench: the tools behind the benchmarks, not the benchmarks."""

@@ -1,0 +1,122 @@
+"""tests.bench.test_report: figures from a small benchmark file: rates, means, wins, gates; and both reports."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bench import figures
+
+pytest.importorskip("jinja2")
+from bench import report
+
+LIMITS = {"peak": 100.0, "bandwidth": 10.0, "loops": 1}
+CONV = "Convolution, forward, resnet18, batch 16"
+ROWS = [
+    {"table": "GEMM", "row": "cube-512 (512 x 512 x 512)", "seconds": 0.5, "flops": 40e9, "peers": {"PyTorch": 0.25}},
+    {
+        "table": CONV,
+        "row": "conv3x3_64_64@56",
+        "algorithm": "direct",
+        "seconds": 0.1,
+        "flops": 9e9,
+        "peers": {"A": 0.2, "B": 0.3},
+    },
+    {
+        "table": CONV,
+        "row": "conv3x3_64_64@56",
+        "algorithm": "winograd",
+        "seconds": 0.05,
+        "flops": 9e9,
+        "peers": {"A": 0.2, "B": 0.3},
+    },
+    {
+        "table": CONV,
+        "row": "conv1x1_64_128@56",
+        "algorithm": "direct",
+        "seconds": 0.1,
+        "flops": 4e9,
+        "peers": {"A": 0.2, "B": 0.05},
+    },
+    {"table": "Pooling", "row": "max <2x2>", "seconds": 1.0, "bytes": 5e9, "peers": {}},
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    machine = {
+        "machine": "x86_64",
+        "system": "Linux",
+        "release": "6",
+        "cpu": {"brand_raw": "A processor"},
+        "fastcnn": {
+            "command": "pytest bench",
+            "smoke": False,
+            "isa": "avx2",
+            "isa_reason": "best",
+            "threads": 2,
+            "threads_reason": "affinity",
+            "versions": {"fastcnn": "0.1.0", "numpy": "2"},
+        },
+    }
+    benchmarks = [{"extra_info": {**LIMITS, **row}} for row in ROWS]
+    document = {
+        "machine_info": machine,
+        "benchmarks": benchmarks,
+        "datetime": "2026-01-02T03:04:05",
+        "commit_info": {"id": "abc"},
+    }
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_rates_and_ratios(file):
+    rows = figures.read(file)[1]
+    assert (rows[0].rate, rows[0].unit, rows[0].share, rows[0].ratio) == (80.0, "GFLOP/s", 0.8, 0.5)
+    assert (rows[4].rate, rows[4].unit, rows[4].share, rows[4].ratio) == (5.0, "GB/s", 0.5, None)
+
+
+def test_table_takes_the_fastest_algorithm(file):
+    table = figures.tables(figures.read(file)[1])[1]
+    assert [row.algorithm for row in table.best] == ["winograd", "direct"]
+    assert table.mean_share == pytest.approx((1.8 * 0.4) ** 0.5)
+    assert table.mean_ratio == pytest.approx((4.0 * 0.5) ** 0.5)
+    assert table.wins == 1 and table.peers == ["A", "B"]
+
+
+def test_gates_meet_and_miss(file):
+    found = {name.split(",")[0]: (value, bound) for name, value, bound in figures.gates(figures.read(file)[1])}
+    assert found["matrix product 512 x 512 x 512"] == (pytest.approx(0.8), 0.75)
+    assert found["direct convolution forward"][0] == pytest.approx((0.9 * 0.4) ** 0.5)
+    assert found["the same"] == (pytest.approx(0.4), 0.75)
+    assert found["Winograd forward"] == (pytest.approx(4.0), 1.7)
+
+
+def test_gates_without_rows_are_left_out(file):
+    assert figures.gates(figures.read(file)[1][4:]) == []
+
+
+def test_both_reports(file, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["report", str(file)])
+    report.main()
+    markdown = file.with_name("report.md").read_text()
+    html = file.with_name("report.html").read_text()
+    assert "| conv3x3_64_64@56 | winograd | 50 | 180 | 180 % | 200 | 300 | 4.00 |" in markdown
+    assert "| missed |" in markdown and "avx2 (best)" in markdown and "`pytest bench`" in markdown
+    assert "max &lt;2x2&gt;" in html and html.count("<table>") == html.count("</table>") == 6
+    rows = [line for line in markdown.splitlines() if line.startswith("|")]
+    assert all(line.count("|") > 2 for line in rows)
+
+
+def test_empty_file_is_an_error(file, monkeypatch, capsys):
+    file.write_text(json.dumps({**json.loads(file.read_text()), "benchmarks": []}))
+    monkeypatch.setattr("sys.argv", ["report", str(file)])
+    with pytest.raises(SystemExit):
+        report.main()
+    assert "no benchmarks" in capsys.readouterr().err
+
+
+def test_milliseconds_keep_three_digits():
+    assert [report.milliseconds(s) for s in (1.23456e-6, 0.0123456, 1.23456)] == ["0.00123", "12.3", "1235"]
