@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEERS ?= .venv-peers
-PIP_FLAGS = -q --disable-pip-version-check --no-input
+PIP_FLAGS = -qq --disable-pip-version-check --no-input
 BUILD_REQUIRES = "setuptools>=77" "cython>=3.1" "numpy>=1.26" wheel
 NETWORKS ?= lenet5,resnet18
 BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet
