@@ -248,7 +248,7 @@ LAYOUTS: dict[str, object] = {  # name -> allocation in channels-last memory ord
 
 def lay(a, layout: str):
     """Return a fresh array equal to `a` in the named memory layout; unused memory around it holds NaN."""
-    if layout == "nchw":
+    if layout == "nchw" or not a.ndim:
         return np.array(a, order="C")
     if layout == "fortran":
         return np.array(a, order="F")

@@ -115,7 +115,7 @@ def call(impl, args, isa: str | None, count: int) -> tuple:
     """Run the implementation; fail when it writes to an input or to the memory around it."""
     before = [_bytes(_root(a)) if isinstance(a, np.ndarray) else None for a in args]
     with machine(isa, count):
-        outputs = as_tuple(impl.function(*args))
+        outputs = as_tuple(impl.run(*args))
     for i, (a, old) in enumerate(zip(args, before, strict=True)):
         assert old is None or _bytes(_root(a)) == old, f"argument {i} was changed by the call"
     return outputs

@@ -112,7 +112,7 @@ PROBLEMS: dict[str, Problem] = {
         _always,
     ),
     "conv2d_backward_data": Problem(
-        lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c), lambda c: c.co // c.groups * _area(c), _always, scatters=0.3
+        lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c), lambda c: c.co // c.groups * _area(c), _always, scatters=0.1
     ),
     "conv2d_backward_weight": Problem(
         lambda c, draw: (draw(c.y_shape), draw(c.x_shape), c), lambda c: c.batch * c.oh * c.ow, _always
@@ -122,7 +122,7 @@ PROBLEMS: dict[str, Problem] = {
     "max_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), lambda c: 1, _always),
     "max_pool2d_backward": Problem(_max_pool_backward, _area, _always, scatters=0.05),
     "avg_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly),
-    "avg_pool2d_backward": Problem(lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.3),
+    "avg_pool2d_backward": Problem(lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.1),
     "adaptive_avg_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), _adaptive_length),
     "adaptive_avg_pool2d_backward": Problem(lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),

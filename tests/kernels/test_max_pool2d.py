@@ -79,7 +79,7 @@ def test_window_without_tap(impl):
     """Dilation steps over the image: -inf, and no index that a backward pass could follow out of the image."""
     case = pool2d_case((1, 5, 4, 4), 2, 1, 1, dilation=5)
     check_forward(impl, case, np.ones(case.x_shape, np.float32))
-    _, index = impl.function(np.ones(case.x_shape, np.float32), case)
+    _, index = impl.run(np.ones(case.x_shape, np.float32), case)
     for backward in harness.implementations(OPS[1]):
         args = (np.ones(case.y_shape, np.float32), index, case)
         harness.check_arguments(OPS[1], backward, case, args, exact=True)

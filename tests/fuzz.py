@@ -1,0 +1,139 @@
+"""tests.fuzz: random geometry, boundary values first; a seed and a number name each case."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from fastcnn.errors import FastcnnError
+from fastcnn.shapes import conv2d_case, pool2d_case
+
+from .cases import LAYOUTS
+
+SIZES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65)
+KERNELS = (1, 2, 3, 5, 7)
+MOST_MACS = 300_000  # keeps the reference below a millisecond or two
+
+
+def count() -> int:
+    """Cases per op: FASTCNN_FUZZ, else 50,000 with FASTCNN_STRESS (`make stress`), else 400."""
+    return int(os.environ.get("FASTCNN_FUZZ", 50_000 if os.environ.get("FASTCNN_STRESS") else 400))
+
+
+def _size(rng, low=1, high=65) -> int:
+    choices = [n for n in SIZES if low <= n <= high] if rng.random() < 0.7 else range(low, high + 1)
+    return int(rng.choice(choices))
+
+
+def _small(rng, *values):
+    return int(rng.choice(values))
+
+
+def _pair(rng, *values):
+    """One int twice as often as two different ones."""
+    return _small(rng, *values) if rng.random() < 0.67 else (_small(rng, *values), _small(rng, *values))
+
+
+def _conv2d(rng):
+    groups = _small(rng, 1, 1, 1, 2, 3, 4)
+    ci, co = groups * _size(rng, high=65 // groups), groups * _size(rng, high=65 // groups)
+    if rng.random() < 0.2:
+        groups = ci
+        co = ci * _small(rng, 1, 1, 2)
+    kh = kw = _small(rng, *KERNELS)
+    if rng.random() < 0.25:
+        kw = _small(rng, *KERNELS)
+    padding = _pair(rng, 0, 0, 1, 1, 2, 3) if rng.random() < 0.8 else tuple(_small(rng, 0, 1, 2, 3) for _ in range(4))
+    x_shape = (_small(rng, 0, 1, 1, 2, 3, 5), ci, _size(rng, high=33), _size(rng, high=33))
+    case = conv2d_case(x_shape, (co, ci // groups, kh, kw), _pair(rng, 1, 1, 2, 3), padding, _pair(rng, 1, 1, 1, 2, 3), groups)
+    # enough of the windows must see the image for the result to say something
+    visible = (case.ih * case.iw) / ((case.ih + case.pt + case.pb) * (case.iw + case.pl + case.pr))
+    return case if case.macs <= MOST_MACS and visible > 0.5 else None
+
+
+def _pool2d(rng, dilated):
+    kernel = _pair(rng, 1, 2, 2, 3, 3, 5, 7)
+    kh, kw = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+    padding = (int(rng.integers(0, kh // 2 + 1)), int(rng.integers(0, kw // 2 + 1)))
+    case = pool2d_case(
+        (_small(rng, 0, 1, 1, 2, 3), _size(rng), _size(rng, high=33), _size(rng, high=33)),
+        kernel,
+        None if rng.random() < 0.2 else _pair(rng, 1, 2, 2, 3, 8),
+        padding,
+        _pair(rng, 1, 1, 2, 3) if dilated else 1,
+        bool(rng.random() < 0.4),
+        bool(rng.random() < 0.5),
+    )
+    return case if np.prod(case.y_shape) * kh * kw <= MOST_MACS and _sees_the_image(case) else None
+
+
+def _sees_the_image(case) -> bool:
+    """False when dilation steps over the whole image, which has its own test."""
+    sides = ((case.ih, case.kh, case.ph, case.dh), (case.iw, case.kw, case.pw, case.dw))
+    return all(any(0 <= t * d - p < size for t in range(k)) for size, k, p, d in sides)
+
+
+def _gemm(rng):
+    m, k, n = (_size(rng, low=0, high=130) if rng.random() < 0.9 else int(rng.integers(130, 600)) for _ in range(3))
+    return (m, k, n) if m * k * n <= 10 * MOST_MACS else None
+
+
+def _batch_norm(rng):
+    if rng.random() < 0.3:
+        return _size(rng, low=4), _size(rng)
+    return _small(rng, 1, 2, 3, 5), _size(rng), _size(rng, low=2, high=20), _size(rng, high=20)
+
+
+def _adaptive(rng):
+    shape = _small(rng, 1, 2, 3), _size(rng), _size(rng, high=20), _size(rng, high=20)
+    return shape, ((1, 1) if rng.random() < 0.3 else (_size(rng, high=9), _size(rng, high=9)))
+
+
+def _relu(rng):
+    return tuple(_size(rng, low=0, high=33) for _ in range(_small(rng, 0, 1, 2, 3, 4)))
+
+
+def _cross_entropy(rng):
+    return _size(rng, low=0), _size(rng, low=1, high=65), _small(rng, 0, 1) / 10
+
+
+def _images(rng):
+    return _small(rng, 0, 1, 2), _size(rng), _size(rng, high=33), _size(rng, high=33)
+
+
+FAMILIES = {
+    "conv2d": _conv2d,
+    "gemm": _gemm,
+    "max_pool2d": lambda rng: _pool2d(rng, dilated=True),
+    "avg_pool2d": lambda rng: _pool2d(rng, dilated=False),
+    "adaptive_avg_pool2d": _adaptive,
+    "relu": _relu,
+    "batch_norm": _batch_norm,
+    "cross_entropy": _cross_entropy,
+    "to": _images,
+}
+
+
+def family(op: str) -> str:
+    return next(name for name in sorted(FAMILIES, key=len, reverse=True) if op.startswith(name))
+
+
+def case(op: str, number: int):
+    """Case `number` of the family of `op`; (case, how it is run)."""
+    rng = np.random.default_rng((sum(family(op).encode()), number))
+    while True:
+        try:
+            drawn = FAMILIES[family(op)](rng)
+        except FastcnnError:  # a kernel that is larger than the image, and the like
+            continue
+        if drawn is not None:
+            break
+    how = {
+        "count": _small(rng, 1, 2),
+        "layout": str(rng.choice(list(LAYOUTS))),
+        "optional": bool(rng.random() < 0.7),
+        "seed": number,
+    }
+    how["dtype"], how["values"] = (("float32", "integer"), ("float32", "real"), ("float64", "real"))[_small(rng, 0, 0, 1, 2)]
+    return drawn, how

@@ -1,0 +1,27 @@
+"""tests.kernels.test_fuzz: random geometry, layout, dtype, ISA and thread count; FASTCNN_FUZZ sets how many cases per op."""
+
+from __future__ import annotations
+
+import pytest
+
+from .. import fuzz, harness
+from ..problems import PROBLEMS
+
+BLOCKS = 4
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+@pytest.mark.parametrize("op", PROBLEMS)
+def test_random_case(op, block):
+    for number in range(block, fuzz.count(), BLOCKS):
+        case, how = fuzz.case(op, number)
+        for impl in harness.implementations(op):
+            isa = harness.ISAS[number // BLOCKS % len(harness.ISAS)]
+            harness.check(op, impl, case, isa=isa, **how)
+
+
+@pytest.mark.parametrize("op", PROBLEMS)
+def test_cases_are_reproducible_and_varied(op):
+    cases = [fuzz.case(op, number) for number in range(60)]
+    assert cases == [fuzz.case(op, number) for number in range(60)]
+    assert len({case for case, _ in cases}) > 30
