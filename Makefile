@@ -27,7 +27,7 @@ lint: $(DEV)
 	$(VENV)/bin/ruff format --check $(CODE) setup.py
 	$(VENV)/bin/ruff check $(CODE) setup.py
 	$(VENV)/bin/mypy
-	$(VENV)/bin/cython-lint fastcnn
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint fastcnn
 	find fastcnn/kernels/ukr -name '*.[ch]' -print0 | xargs -0 -r $(VENV)/bin/clang-format --dry-run -Werror
 	$(VENV)/bin/codespell $(CODE) docs *.md
 
