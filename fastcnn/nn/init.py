@@ -34,12 +34,18 @@ def gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with uniform values of [a, b), drawn in C order whatever the memory."""
-    return _fill(tensor, rng.generator().uniform(a, b, tensor.shape))
+    values = rng.generator().random(tensor.shape, dtype=tensor.dtype)
+    values *= b - a
+    values += a
+    return _fill(tensor, values)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normal values, drawn in C order whatever the memory."""
-    return _fill(tensor, rng.generator().normal(mean, std, tensor.shape))
+    values = rng.generator().standard_normal(tensor.shape, dtype=tensor.dtype)
+    values *= std
+    values += mean
+    return _fill(tensor, values)
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:

@@ -1,0 +1,158 @@
+"""optim.optimizer: the base of optimizers: parameter groups, the loop over parameters, the state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy import ndarray
+
+from ..autograd import Tensor
+from ..errors import ArgumentError, DtypeError, StateError
+
+
+class Optimizer:
+    """Updates parameters in place from their gradients.
+
+    A subclass defines `_update(param, grad, state, options)`: all its arithmetic, on arrays. `state` is a dict of the
+    parameter's own, empty at first; `options` is its group.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, or of dict
+        Leaves that require a gradient. Dicts are groups: {"params": [...], "lr": ...}, what they leave out is `defaults`.
+    defaults : dict
+        Options of every group.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Read at each step; schedulers write "lr" into it.
+    state : dict
+        Tensor -> state.
+    """
+
+    def __init__(self, params: Iterable, defaults: dict):
+        self.defaults = defaults
+        self.param_groups: list[dict] = []
+        self.state: dict[Tensor, dict] = {}
+        if isinstance(params, (Tensor, ndarray)):
+            raise DtypeError(f"{type(self).__name__}: params must be an iterable of tensors or of groups, got one tensor")
+        given = list(params)
+        if not given:
+            raise ArgumentError(f"{type(self).__name__}: params is empty")
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: dict) -> None:
+        """Add a group: a dict with "params" and the options that differ from the defaults."""
+        name = type(self).__name__
+        unknown = set(group) - set(self.defaults) - {"params", "initial_lr"}
+        if unknown or "params" not in group:
+            raise ArgumentError(
+                f"{name}: a group has 'params' and some of {', '.join(self.defaults)}, got {', '.join(map(str, group))}"
+            )
+        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        held = {p for other in self.param_groups for p in other["params"]}
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise DtypeError(f"{name}: params must be tensors, got {type(p).__name__}")
+            if p.node is not None:
+                raise ArgumentError(f"{name}: only leaf tensors can be optimized (shape={p.shape} is a recorded result)")
+            if p in held:
+                raise ArgumentError(f"{name}: a parameter of shape {p.shape} appears twice")
+            held.add(p)
+        group = {**self.defaults, **group, "params": params}
+        self.check(group)
+        self.param_groups.append(group)
+
+    def check(self, options: dict) -> None:
+        """Raise ArgumentError for options out of range; subclasses add theirs."""
+        for key in ("lr", "weight_decay", "eps", "momentum"):
+            value = options.get(key, 0.0)
+            if not np.isscalar(value) or not 0.0 <= value < float("inf"):
+                raise ArgumentError(f"{type(self).__name__}: {key} must be a finite number of at least 0, got {value!r}")
+
+    def _update(self, param: ndarray, grad: ndarray, state: dict, options: dict) -> None:
+        """Change `param` and `state` in place; `grad` stays as it is."""
+        raise NotImplementedError
+
+    def step(self, closure=None):
+        """Update every parameter that has a gradient; `closure`, if given, computes and returns the loss first."""
+        loss = None if closure is None else closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.grad.data.shape != p.data.shape or p.grad.data.dtype != p.data.dtype:
+                    raise StateError(
+                        f"{type(self).__name__}: gradient {p.grad.data.shape} {p.grad.data.dtype} does not fit "
+                        f"the parameter {p.data.shape} {p.data.dtype}"
+                    )
+                state = self.state.get(p)
+                if state is None:
+                    state = self.state[p] = {}
+                elif any(isinstance(s, ndarray) and s.shape != p.data.shape for s in state.values()):
+                    raise StateError(
+                        f"{type(self).__name__}: a parameter changed its shape to {p.data.shape}; make a new optimizer"
+                    )
+                self._update(p.data, p.grad.data, state, group)
+                p.version += 1
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients; with `set_to_none=False` fill them with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none or p.grad is None:
+                    p.grad = None
+                else:
+                    p.grad = Tensor(np.zeros_like(p.grad.data))
+
+    def state_dict(self) -> dict:
+        """Return {"state": {number: {name: ndarray or number}}, "param_groups": [...]}; arrays are copies.
+
+        Parameters are numbered in the order of the groups.
+        """
+        number = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        groups = [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups]
+        state = {
+            number[p]: {k: np.array(v, order="K") if isinstance(v, ndarray) else v for k, v in s.items()}
+            for p, s in self.state.items()
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, values: dict) -> None:
+        """Restore what `state_dict` returned; raises StateError if the groups or shapes are others."""
+        name = type(self).__name__
+        try:
+            groups, state = values["param_groups"], {int(k): v for k, v in values["state"].items()}
+            sizes = [len(group["params"]) for group in groups]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StateError(f"{name}: not a state dict of an optimizer: {error!r}") from None
+        if sizes != [len(group["params"]) for group in self.param_groups]:
+            raise StateError(f"{name}: groups of {sizes} parameters do not fit {[len(g['params']) for g in self.param_groups]}")
+        params = [p for group in self.param_groups for p in group["params"]]
+        restored = {}
+        for i, p in enumerate(params):
+            entry = {}
+            for key, value in state.get(i, {}).items():
+                if not isinstance(value, (ndarray, Tensor)):
+                    entry[key] = value
+                    continue
+                if value.shape != p.shape:
+                    raise StateError(f"{name}: {key} of parameter {i} has shape {value.shape}, the parameter {p.shape}")
+                entry[key] = np.empty_like(p.data)  # the parameter's memory order
+                entry[key][...] = value.data if isinstance(value, Tensor) else value
+            if entry:
+                restored[p] = entry
+        for own, group in zip(self.param_groups, groups, strict=True):
+            own.update({key: value for key, value in group.items() if key != "params"})
+        self.state = restored
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            options = ", ".join(f"{key}={value}" for key, value in group.items() if key != "params")
+            lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
+        return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"

@@ -1,0 +1,60 @@
+"""optim.sgd: stochastic gradient descent with momentum. Papers: [Sutskever2013]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """param -= lr * d, with d from the gradient g = grad + weight_decay * param.
+
+    Without momentum d = g. With it b = momentum * b + (1 - dampening) * g (the first b is g), and d = b, or
+    g + momentum * b if `nesterov`.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or dict
+    lr : float
+    momentum, dampening, weight_decay : float
+    nesterov : bool
+        Needs momentum above 0 and dampening 0.
+    """
+
+    def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
+        super().__init__(
+            params, dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=bool(nesterov))
+        )
+
+    def check(self, options: dict) -> None:
+        super().check(options)
+        if options["nesterov"] and (options["momentum"] <= 0 or options["dampening"] != 0):
+            raise ArgumentError(
+                f"SGD: nesterov needs momentum above 0 and dampening 0, got {options['momentum']} and {options['dampening']}"
+            )
+
+    def _update(self, param, grad, state, options):
+        lr, momentum, decay = options["lr"], options["momentum"], options["weight_decay"]
+        if decay:
+            step = param * decay  # scratch from here on
+            step += grad
+        else:
+            step = np.array(grad, order="K")
+        if momentum:
+            buffer = state.get("momentum_buffer")
+            if buffer is None:
+                buffer = state["momentum_buffer"] = step.copy(order="K")
+            else:
+                buffer *= momentum
+                if options["dampening"]:
+                    buffer += (1 - options["dampening"]) * step
+                else:
+                    buffer += step
+            if options["nesterov"]:
+                step += momentum * buffer
+            else:
+                step[...] = buffer
+        step *= lr
+        param -= step
