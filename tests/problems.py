@@ -36,15 +36,15 @@ class Problem(NamedTuple):
     """How an op is tested.
 
     `arguments(case, draw)`; `length(case)` of its longest sum; `exact(case)`: integers come out exact; `scatters`: for ops
-    that scatter, the least share of the values they send that must arrive as something other than zero; `scale(*args)`: a
-    magnitude below which differences of the first output are rounding, where that output may cancel.
+    that scatter, the least share of the values they send that must arrive as something other than zero; `scale(length,
+    *args)`: the magnitude of each output before cancellation, to which rounding is proportional.
     """
 
     arguments: Callable
     length: Callable
     exact: Callable = lambda case: False
     scatters: float = 0.0
-    scale: Callable = lambda *args: 0.0
+    scale: Callable = lambda length, *args: ()
 
 
 def _always(_case) -> bool:
@@ -77,17 +77,38 @@ def _batch_norm_backward(shape, draw):
     return draw(shape), x, weight, mean, var, EPS
 
 
-def _gain(weight, var, eps):
-    return np.max((1 if weight is None else abs(weight)) / np.sqrt(var + eps), initial=0)
+def _largest(a) -> float:
+    return float(np.max(abs(a), initial=0, where=np.isfinite(a)))
 
 
-def _batch_norm_forward_scale(x, weight, _bias, eps):
+def _rms(a) -> float:
+    finite = a[np.isfinite(a)].astype(np.float64)
+    return float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
+
+
+def _sum_of_one(length, a, *_rest):
+    return (np.sqrt(length) * _rms(a),)
+
+
+def _sum_of_products(length, a, b, *_rest):
+    return (np.sqrt(length) * _rms(a) * _rms(b),)
+
+
+def _gain(weight, var, eps) -> float:
+    return _largest((1 if weight is None else weight) / np.sqrt(var + eps))
+
+
+def _batch_norm_forward_scale(length, x, weight, _bias, eps):
     var = x.var(axis=(0, 2, 3) if x.ndim == 4 else 0) if x.size else np.ones(1)
-    return _gain(weight, var, eps) * np.max(abs(x), initial=0)
+    return _gain(weight, var, eps) * _largest(x), _rms(x) / np.sqrt(length)
 
 
-def _batch_norm_backward_scale(dy, x, weight, mean, var, eps):
-    return _gain(weight, var, eps) * np.max(abs(dy), initial=0)
+def _batch_norm_backward_scale(length, dy, x, weight, mean, var, eps):
+    return _gain(weight, var, eps) * _largest(dy), *(2 * _sum_of_one(length, dy))
+
+
+def _batch_norm_inference_scale(_length, x, weight, _bias, _mean, var, eps):
+    return (_gain(weight, var, eps) * max(_largest(x), 1),)
 
 
 def _batch_norm_inference(shape, draw):
@@ -110,21 +131,44 @@ PROBLEMS: dict[str, Problem] = {
         lambda c, draw: (draw(c.x_shape), draw(c.w_shape), draw.or_none((c.co,)), c),
         lambda c: c.w_shape[1] * _area(c) + 1,
         _always,
+        scale=_sum_of_products,
     ),
     "conv2d_backward_data": Problem(
-        lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c), lambda c: c.co // c.groups * _area(c), _always, scatters=0.1
+        lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c),
+        lambda c: c.co // c.groups * _area(c),
+        _always,
+        scatters=0.1,
+        scale=_sum_of_products,
     ),
     "conv2d_backward_weight": Problem(
-        lambda c, draw: (draw(c.y_shape), draw(c.x_shape), c), lambda c: c.batch * c.oh * c.ow, _always
+        lambda c, draw: (draw(c.y_shape), draw(c.x_shape), c),
+        lambda c: c.batch * c.oh * c.ow,
+        _always,
+        scale=_sum_of_products,
     ),
-    "conv2d_backward_bias": Problem(lambda c, draw: (draw(c.y_shape),), lambda c: c.batch * c.oh * c.ow, _always),
-    "gemm": Problem(lambda c, draw: (draw((c[0], c[1])), draw((c[1], c[2])), draw.or_none((c[2],))), lambda c: c[1] + 1, _always),
+    "conv2d_backward_bias": Problem(
+        lambda c, draw: (draw(c.y_shape),), lambda c: c.batch * c.oh * c.ow, _always, scale=_sum_of_one
+    ),
+    "gemm": Problem(
+        lambda c, draw: (draw((c[0], c[1])), draw((c[1], c[2])), draw.or_none((c[2],))),
+        lambda c: c[1] + 1,
+        _always,
+        scale=_sum_of_products,
+    ),
     "max_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), lambda c: 1, _always),
     "max_pool2d_backward": Problem(_max_pool_backward, _area, _always, scatters=0.05),
-    "avg_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly),
-    "avg_pool2d_backward": Problem(lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.1),
-    "adaptive_avg_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), _adaptive_length),
-    "adaptive_avg_pool2d_backward": Problem(lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length),
+    "avg_pool2d_forward": Problem(
+        lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly, scale=lambda length, x, c: (_rms(x),)
+    ),
+    "avg_pool2d_backward": Problem(
+        lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.1, scale=_sum_of_one
+    ),
+    "adaptive_avg_pool2d_forward": Problem(
+        lambda c, draw: (draw(c[0]), c[1]), _adaptive_length, scale=lambda length, x, c: (_rms(x),)
+    ),
+    "adaptive_avg_pool2d_backward": Problem(
+        lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length, scale=_sum_of_one
+    ),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
     "batch_norm_forward": Problem(
@@ -136,17 +180,17 @@ PROBLEMS: dict[str, Problem] = {
     "batch_norm_inference": Problem(
         _batch_norm_inference,
         lambda c: 2,
-        scale=lambda x, weight, bias, mean, var, eps: _gain(weight, var, eps) * np.max(abs(x), initial=1),
+        scale=_batch_norm_inference_scale,
     ),
     "cross_entropy_forward": Problem(
         lambda c, draw: (3 * draw(c[:2]), draw.labels(*c[:2]), c[2]),
         lambda c: c[1],
-        scale=lambda logits, target, smoothing: np.max(abs(logits), initial=0),
+        scale=lambda length, logits, *_: (_largest(logits),),
     ),
     "cross_entropy_backward": Problem(
         _cross_entropy_backward,
         lambda c: c[1],
-        scale=lambda dloss, probs, target, smoothing: np.max(abs(dloss), initial=0),
+        scale=lambda length, dloss, *_: (_largest(dloss),),
     ),
     "to_channels_last": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "to_contiguous": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),

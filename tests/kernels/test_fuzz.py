@@ -13,11 +13,16 @@ BLOCKS = 4
 @pytest.mark.parametrize("block", range(BLOCKS))
 @pytest.mark.parametrize("op", PROBLEMS)
 def test_random_case(op, block):
-    for number in range(block, fuzz.count(), BLOCKS):
+    numbers, rejected = range(block, fuzz.count(), BLOCKS), 0
+    for number in numbers:
         case, how = fuzz.case(op, number)
-        for impl in harness.implementations(op):
-            isa = harness.ISAS[number // BLOCKS % len(harness.ISAS)]
-            harness.check(op, impl, case, isa=isa, **how)
+        isa = harness.ISAS[number // BLOCKS % len(harness.ISAS)]
+        try:
+            for impl in harness.implementations(op):
+                harness.check(op, impl, case, isa=isa, **how)
+        except harness.VacuousCase:
+            rejected += 1
+    assert rejected <= len(numbers) / 20
 
 
 @pytest.mark.parametrize("op", PROBLEMS)
