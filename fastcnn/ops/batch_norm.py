@@ -60,10 +60,12 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
         raise ArgumentError("batch_norm: without training, running_mean and running_var are needed")
     case = BatchNormCase(bool(training), float(eps), running_mean, running_var)
     y, saved = _forward(x.data, None if weight is None else weight.data, None if bias is None else bias.data, case)
-    if training and running_mean is not None and x.data.size:
-        _track(running_mean, saved[2], momentum)
+    if training and running_mean is not None and running_var is not None and x.data.size:
         count = x.data.size // shape[1]
-        _track(running_var, saved[3] * saved[3].dtype.type(count / (count - 1)), momentum)
+        unbiased = saved[3] * saved[3].dtype.type(count / (count - 1))
+        for running, statistic in ((running_mean, saved[2]), (running_var, unbiased)):
+            running.data += running.data.dtype.type(momentum) * (statistic - running.data)
+            running.version += 1
     return record("batch_norm", (x, weight, bias), y, _backward, saved, case)
 
 
@@ -89,9 +91,3 @@ def _backward(dy, saved, case, needs):
         (dy * (x - mean.reshape(along))).sum(axis=over) * rstd if needs[1] else None,
         dy.sum(axis=over) if needs[2] else None,
     )
-
-
-def _track(running: Tensor, statistic, momentum: float) -> None:
-    """running += momentum * (statistic - running), in place."""
-    running.data += running.data.dtype.type(momentum) * (statistic - running.data)
-    running.version += 1

@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import kernels
 from ..autograd import Tensor, record
-from ..errors import ArgumentError, DtypeError, ShapeError
-from .operands import as_tensor, float_tensor
+from ..errors import ArgumentError, ShapeError
+from .operands import as_tensor, class_numbers, float_tensor
 
 
 class CrossEntropyCase(NamedTuple):
@@ -53,16 +53,12 @@ def cross_entropy(x, target, *, reduction="mean", label_smoothing=0.0, ignore_in
             "cross_entropy: x must be (batch, classes) and target (batch,), "
             f"got x.shape={x.data.shape}, target.shape={target.shape}"
         )
-    if target.dtype.kind not in "iu":
-        raise DtypeError(
-            f"cross_entropy: target must be integers (class numbers), got {target.dtype} (target.shape={target.shape})"
-        )
     if reduction not in ("mean", "sum", "none"):
         raise ArgumentError(f"cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing!r}")
     case = CrossEntropyCase(reduction, float(label_smoothing), ignore_index)
-    target, ignored = _checked(target.astype(np.int64, copy=False), x.data.shape, ignore_index)
+    target, ignored = class_numbers("cross_entropy", target, x.data.shape, ignore_index)
     loss, saved = _forward(x.data, target, ignored, case)
     return record("cross_entropy", (x,), loss, _backward, saved, case)
 
@@ -88,18 +84,3 @@ def _backward(dy, saved, case, needs):
     if ignored is not None:
         dloss = np.where(ignored, dloss.dtype.type(0), dloss)
     return (kernels.cross_entropy_backward(dloss, probs, target, case.label_smoothing),)
-
-
-def _checked(target, x_shape, ignore_index):
-    """Return (target with ignored entries set to class 0, mask of the ignored ones or None); raise on a wrong class."""
-    classes = x_shape[1]
-    if not target.size or (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
-        return target, None
-    ignored = target == ignore_index
-    wrong = ~ignored & ((target < 0) | (target >= classes))
-    if wrong.any():
-        raise ArgumentError(
-            f"cross_entropy: target must be between 0 and {classes - 1}, got {target[wrong][0]} "
-            f"(x.shape={x_shape}, target.shape={target.shape})"
-        )
-    return np.where(ignored, 0, target), ignored

@@ -28,13 +28,11 @@ def dropout(x, p=0.5, training=True) -> Tensor:
 def _forward(x, case):
     order = memory_order(x)  # the mask lies in memory as x does
     kept = rng.generator().random([x.shape[i] for i in order], dtype=np.float32) >= case
-    kept = kept.transpose([order.index(i) for i in range(x.ndim)])
-    return _scaled(x, kept, case), kept
+    saved = kept.transpose([order.index(i) for i in range(x.ndim)])
+    scale = x.dtype.type(1 / (1 - case) if case < 1 else 0)
+    return x * saved * scale, (saved, scale)
 
 
 def _backward(dy, saved, case, needs):
-    return (_scaled(dy, saved, case),)
-
-
-def _scaled(x, kept, p):
-    return x * kept if p == 1.0 else x * kept * x.dtype.type(1 / (1 - p))
+    kept, scale = saved
+    return (dy * kept * scale,)

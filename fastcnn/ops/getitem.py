@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from .operands import as_tensor, memory_order, zeros
+from .operands import as_tensor, memory_order, plain_index, zeros
 
 
 def getitem(x, index) -> Tensor:
@@ -15,7 +15,7 @@ def getitem(x, index) -> Tensor:
     The gradient of an element that is taken several times is the sum. A wrong index raises IndexError, as in PyTorch.
     """
     x = as_tensor("getitem", "x", x)
-    case = tuple(map(_plain, index)) if isinstance(index, tuple) else _plain(index)
+    case = plain_index(index)
     try:
         y, saved = _forward(x.data, case)
     except IndexError as error:
@@ -39,10 +39,3 @@ def _backward(dy, saved, case, needs):
     else:
         dx[case] = dy
     return (dx,)
-
-
-def _plain(part):
-    """An index without Tensors in it; one-element integer tensors become ints."""
-    if isinstance(part, Tensor):
-        part = part.data
-    return part.copy() if isinstance(part, np.ndarray) else part

@@ -111,6 +111,35 @@ def _with_number(op: str, x: Tensor, number) -> tuple[ndarray, np.generic]:
         raise ArgumentError(f"{op}: {number!r} does not fit into {a.dtype}") from None
 
 
+def class_numbers(op: str, target: ndarray, x_shape, ignore_index: int):
+    """Return (target as int64, ignored entries set to class 0; mask of the ignored ones or None).
+
+    Raises DtypeError unless target holds integers, ArgumentError for a class outside 0 .. x_shape[1] - 1.
+    """
+    if target.dtype.kind not in "iu":
+        raise DtypeError(f"{op}: target must be integers (class numbers), got {target.dtype} (target.shape={target.shape})")
+    classes = x_shape[1]
+    if not target.size or (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
+        return target.astype(np.int64, copy=False), None
+    ignored = target == ignore_index
+    wrong = ~ignored & ((target < 0) | (target >= classes))
+    if wrong.any():
+        raise ArgumentError(
+            f"{op}: target must be between 0 and {classes - 1}, got {target[wrong][0]} "
+            f"(x.shape={x_shape}, target.shape={target.shape})"
+        )
+    return np.where(ignored, 0, target).astype(np.int64, copy=False), ignored
+
+
+def plain_index(index):
+    """Return an index without Tensors in it; index arrays are copied, so that changing them later does no harm."""
+    if isinstance(index, tuple):
+        return tuple(map(plain_index, index))
+    if isinstance(index, Tensor):
+        index = index.data
+    return index.copy() if isinstance(index, ndarray) else index
+
+
 def unbroadcastable(op: str, a, b) -> ShapeError:
     """Return the error for shapes that do not broadcast."""
     return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")
