@@ -1,0 +1,7 @@
+"""fastcnn.train: the training loop, evaluation and their history."""
+
+from .evaluate import Evaluation, evaluate
+from .fit import fit
+from .history import Epoch, History
+
+__all__ = ["Epoch", "Evaluation", "History", "evaluate", "fit"]

@@ -1,0 +1,61 @@
+"""train.history: what each epoch of a training reached."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of one epoch.
+
+    Attributes
+    ----------
+    number : int
+        Counted from 1 over the whole history.
+    loss, accuracy : float
+        Means over the training batches, each measured before its own update.
+    seconds : float
+        Time of the training batches, without the validation.
+    lr : float
+        Learning rate of the last update.
+    validation_loss, validation_accuracy : float or None
+    """
+
+    number: int
+    loss: float
+    accuracy: float
+    seconds: float
+    lr: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    def __str__(self) -> str:
+        text = f"epoch {self.number}: {self.seconds:.2f} s, loss {self.loss:.4f}, accuracy {self.accuracy:.2%}"
+        if self.validation_accuracy is not None:
+            text += f", validation accuracy {self.validation_accuracy:.2%}"
+        return text
+
+
+@dataclass
+class History:
+    """The epochs of one or more calls of `fit`."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __iter__(self):
+        return iter(self.epochs)
+
+    def __getitem__(self, index) -> Epoch:
+        return self.epochs[index]
+
+    def column(self, name: str) -> list:
+        """Return one figure of every epoch, e.g. `column("loss")`."""
+        return [getattr(epoch, name) for epoch in self.epochs]
+
+    def as_dicts(self) -> list[dict]:
+        """Return plain dictionaries, ready for JSON."""
+        return [asdict(epoch) for epoch in self.epochs]
