@@ -76,10 +76,13 @@ def operands(op: str, x, y):
     """
     if isinstance(x, Tensor) and isinstance(y, Tensor) and x.data.dtype is y.data.dtype:
         return x, y, x.data, y.data
-    if not isinstance(x, Tensor) and _is_number(x):
-        return None, y, *_with_number(op, as_tensor(op, "y", y), x)[::-1]
-    if not isinstance(y, Tensor) and _is_number(y):
-        return x, None, *_with_number(op, as_tensor(op, "x", x), y)
+    if _is_number(x):
+        y = as_tensor(op, "y", y)
+        b, a = _with_number(op, y, x)
+        return None, y, a, b
+    if _is_number(y):
+        x = as_tensor(op, "x", x)
+        return x, None, *_with_number(op, x, y)
     x, y = as_tensor(op, "x", x), as_tensor(op, "y", y)
     a, b = x.data, y.data
     if a.dtype != b.dtype:

@@ -1,0 +1,54 @@
+"""tests.ops.test_max: the largest element, of all or along an axis."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcnn import Tensor, gradcheck
+from fastcnn.errors import ArgumentError, ShapeError
+from fastcnn.ops import argmax, max
+
+from .draws import distinct
+
+ROWS = [((3, 4), None, False), ((3, 4), 0, False), ((3, 4), 1, True), ((2, 3, 4), -2, False), ((5,), 0, False), ((), None, False)]
+
+
+@pytest.mark.parametrize(("shape", "dim", "keepdim"), ROWS)
+def test_gradient(shape, dim, keepdim):
+    def largest(x):
+        y = max(x, dim, keepdim)
+        return y if dim is None else y.values
+
+    assert gradcheck(largest, distinct(*shape), mode="full")
+
+
+@pytest.mark.parametrize(("shape", "dim", "keepdim"), [row for row in ROWS if row[1] is not None])
+def test_values_and_indices(shape, dim, keepdim):
+    x = distinct(*shape)
+    values, indices = max(x, dim, keepdim)
+    assert np.array_equal(values.data, x.max(axis=dim, keepdims=keepdim))
+    assert np.array_equal(indices.data, x.argmax(axis=dim, keepdims=keepdim))
+    assert np.array_equal(argmax(x, dim, keepdim).data, indices.data)
+
+
+def test_ties_share_the_gradient_of_all_and_the_first_takes_that_of_an_axis():
+    x = Tensor([[1.0, 3.0, 3.0]], requires_grad=True)
+    max(x).backward()
+    assert x.grad.data.tolist() == [[0, 0.5, 0.5]]
+    x.zero_grad()
+    max(x, 1).values.sum().backward()
+    assert x.grad.data.tolist() == [[0, 1, 0]]
+
+
+def test_nan_wins():
+    assert np.isnan(max([1.0, np.nan, 2.0]).item()) and max([1.0, np.nan], 0).indices.item() == 1
+
+
+def test_bad_input():
+    with pytest.raises(ShapeError, match=r"^max: x has no elements along dim=1 \(x.shape=\(2, 0\)\)"):
+        max(np.ones((2, 0)), 1)
+    with pytest.raises(ShapeError, match=r"^argmax: x has no elements"):
+        argmax(np.ones((2, 0)))
+    with pytest.raises(ArgumentError, match=r"^max: dim must be between"):
+        max(np.ones((2, 3)), 2)

@@ -1,0 +1,55 @@
+"""tests.ops.test_mul: x * y."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcnn import Tensor, gradcheck
+from fastcnn.errors import DtypeError, ShapeError
+from fastcnn.ops import mul
+
+from .draws import PAIRS, positive
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS.values(), ids=PAIRS)
+def test_gradient(left, right):
+    assert gradcheck(mul, (positive(*left), positive(*right, seed=1)), mode="full")
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS.values(), ids=PAIRS)
+def test_value(left, right):
+    a, b = positive(*left), positive(*right, seed=1)
+    assert np.array_equal(mul(a, b).data, a * b)
+
+
+@pytest.mark.parametrize("number", [3, 2.5, np.float64(0.3), np.int8(2)])
+def test_number_takes_the_dtype_of_the_tensor(number):
+    x = Tensor(positive(3).astype(np.float32), requires_grad=True)
+    for y in (mul(x, number), mul(number, x)):
+        assert y.dtype == np.float32
+        y.sum().backward()
+    assert x.grad.dtype == np.float32
+
+
+def test_integers_join_floats():
+    y = mul(np.arange(1, 4), positive(3).astype(np.float32))
+    assert y.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "text"),
+    [
+        (np.ones((2, 3)), np.ones((4, 3)), ShapeError, r"^mul: shapes do not broadcast \(x.shape=\(2, 3\), y.shape=\(4, 3\)\)"),
+        (np.ones(3, np.float32), np.ones(3), DtypeError, r"^mul: x and y must have the same dtype, got float32 and float64"),
+        (np.ones(3), "text", DtypeError, r"^mul: y must be a tensor or an array, got str"),
+        (np.ones(3), None, DtypeError, r"^mul: y must be a tensor or an array, got NoneType"),
+        (np.ones(3), 1j, DtypeError, r"^mul: complex numbers are not supported"),
+        (np.ones(3), np.ones(3, complex), DtypeError, r"^mul: y: .*got complex128"),
+        (np.array([None]), np.ones(1), DtypeError, r"^mul: x: .*got object"),
+        (np.ones(3), np.ones(3, np.float16), DtypeError, r"^mul: y: .*got float16"),
+    ],
+)
+def test_bad_input(x, y, error, text):
+    with pytest.raises(error, match=text):
+        mul(x, y)
