@@ -24,7 +24,7 @@ EXTENSIONS = {
     f"{KERNELS}/probe": [],
     f"{KERNELS}/gemm": [],
     f"{KERNELS}/conv2d_direct": [],
-    # f"{KERNELS}/conv2d_winograd": [],
+    f"{KERNELS}/conv2d_winograd": [],
 }
 
 

@@ -146,13 +146,6 @@ cdef int correlate(const fc_ukr *u, Correlation *p, int threads) except -1:
     return 0
 
 
-cdef struct Weights:
-    # element (out, in, r, s) of group g at data + (g*s_group + out*s_out + in*s_in + r*s_r + s*s_s) elements
-    const char *data
-    Py_ssize_t s_group, s_out, s_in, s_r, s_s
-    Py_ssize_t groups, n_out, depth
-
-
 cdef Block pack_weights(const fc_ukr *u, const Weights *w, const Py_ssize_t *r, Py_ssize_t ny, const Py_ssize_t *s, Py_ssize_t nx,
                         int threads):
     """Pack taps r[0..ny) x s[0..nx) as [group][panel][ny][nx][depth][nr], zero beyond n_out."""

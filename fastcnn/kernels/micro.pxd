@@ -18,6 +18,58 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t tiles_y, tiles_x, height, width, batch_stride, row_stride, pixel_stride, channels
         Py_ssize_t pad_top, pad_left, slice "slice", row, first, count
 
+    ctypedef struct fc_span:
+        Py_ssize_t at, count, tap, divisor
+
+    ctypedef struct fc_window_job:
+        void *y
+        void *index
+        const void *x
+        const fc_span *cols
+        fc_span row
+        Py_ssize_t ow, channels, first, last, x_row, step_y, step_x, kw, x_size
+        int wide_index
+
+    ctypedef struct fc_source:
+        Py_ssize_t out, tap
+        double weight
+
+    ctypedef struct fc_gather_job:
+        void *dx
+        const void *dy
+        const void *index
+        const fc_source *rows
+        const fc_source *cols
+        const Py_ssize_t *col_start
+        Py_ssize_t n_rows, iw, channels, first, last, dy_row, kw, dy_size
+        int wide_index
+
+    ctypedef struct fc_norm_job:
+        void *out
+        void *scratch
+        const void *x
+        const void *dy
+        const void *y
+        const void *residual
+        const void *mean
+        const void *scale
+        const void *shift
+        const void *slope
+        const void *offset
+        Py_ssize_t width, rows, stride, n
+        int relu
+
+    ctypedef struct fc_sgd:
+        double lr, momentum, dampening, weight_decay
+        int nesterov, first
+
+    ctypedef struct fc_rmsprop:
+        double lr, alpha, eps, momentum, weight_decay
+
+    ctypedef struct fc_adam:
+        double lr, beta1, beta2, eps, weight_decay, step, root
+        int decoupled
+
     ctypedef struct fc_ukr:
         const char *name
         Py_ssize_t item, lanes, mr, nr
@@ -35,6 +87,33 @@ cdef extern from "ukr.h" nogil:
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_output(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
                              const fc_winograd_points *p) noexcept nogil
+        void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
+        void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
+                         const fc_winograd_points *p) noexcept nogil
+        void relu(void *y, const void *x, Py_ssize_t n) noexcept nogil
+        void relu_mask(void *dx, const void *dy, const void *y, Py_ssize_t n) noexcept nogil
+        void column_sums(double *sums, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
+                         Py_ssize_t stride) noexcept nogil
+        void fold(double *out, const double *part, Py_ssize_t blocks, Py_ssize_t width) noexcept nogil
+        void transpose(void *dst, Py_ssize_t ldd, const void *src, Py_ssize_t lds, Py_ssize_t rows, Py_ssize_t cols) noexcept nogil
+        void max_row(const fc_window_job *job) noexcept nogil
+        void mean_row(const fc_window_job *job) noexcept nogil
+        void gather_row(const fc_gather_job *job) noexcept nogil
+        void moments(double *mean, double *m2, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
+                     Py_ssize_t stride) noexcept nogil
+        void merge_moments(double *mean, double *m2, const double *part_mean, const double *part_m2, const double *count,
+                           Py_ssize_t blocks, Py_ssize_t width) noexcept nogil
+        void norm_forward(const fc_norm_job *job) noexcept nogil
+        void norm_sums(const fc_norm_job *job, double *sums, double *products) noexcept nogil
+        void norm_backward(const fc_norm_job *job) noexcept nogil
+        double cross_entropy_row(void *probs, const void *logits, Py_ssize_t classes, Py_ssize_t target,
+                                 double smoothing) noexcept nogil
+        void cross_entropy_gradient_row(void *dlogits, const void *probs, Py_ssize_t classes, Py_ssize_t target, double dloss,
+                                        double smoothing) noexcept nogil
+        void sgd(void *p, const void *g, void *buf, Py_ssize_t n, const fc_sgd *options) noexcept nogil
+        void rmsprop(void *p, const void *g, void *square, void *mean, void *buf, Py_ssize_t n,
+                     const fc_rmsprop *options) noexcept nogil
+        void adam(void *p, const void *g, void *m, void *v, void *largest, Py_ssize_t n, const fc_adam *options) noexcept nogil
         double fma_burst(Py_ssize_t iterations) noexcept nogil
 
 

@@ -5,6 +5,12 @@
 
 #include "gemm.h"
 #include "probe.h"
+#include "rows.h" /* before norm.h, pool.h and softmax.h, which use it */
+
+#include "norm.h"
+#include "pool.h"
+#include "softmax.h"
+#include "update.h"
 #include "winograd.h"
 
 const fc_ukr FC_FN(table) = {
@@ -21,6 +27,26 @@ const fc_ukr FC_FN(table) = {
     .winograd_weight = FC_FN(winograd_weight),
     .winograd_input = FC_FN(winograd_input),
     .winograd_output = FC_FN(winograd_output),
+    .winograd_dy = FC_FN(winograd_dy),
+    .winograd_dw = FC_FN(winograd_dw),
+    .relu = FC_FN(relu),
+    .relu_mask = FC_FN(relu_mask),
+    .column_sums = FC_FN(column_sums),
+    .fold = FC_FN(fold),
+    .transpose = FC_FN(transpose),
+    .max_row = FC_FN(max_row),
+    .mean_row = FC_FN(mean_row),
+    .gather_row = FC_FN(gather_row),
+    .moments = FC_FN(moments),
+    .merge_moments = FC_FN(merge_moments),
+    .norm_forward = FC_FN(norm_forward),
+    .norm_sums = FC_FN(norm_sums),
+    .norm_backward = FC_FN(norm_backward),
+    .cross_entropy_row = FC_FN(cross_entropy_row),
+    .cross_entropy_gradient_row = FC_FN(cross_entropy_gradient_row),
+    .sgd = FC_FN(sgd),
+    .rmsprop = FC_FN(rmsprop),
+    .adam = FC_FN(adam),
     .fma_burst = FC_FN(fma_burst),
 };
 

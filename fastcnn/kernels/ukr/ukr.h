@@ -36,6 +36,64 @@ typedef struct {
     ptrdiff_t first, count;      /* tiles of this block */
 } fc_winograd_block;
 
+/* Along one axis, the taps of a window that lie inside the image: `count` of them, the first at coordinate `at` is tap `tap` of
+ * the kernel; `divisor` taps count for a mean. */
+typedef struct {
+    ptrdiff_t at, count, tap, divisor;
+} fc_span;
+
+/* One row of windows of a channels-last image, channels first <= c < last. */
+typedef struct {
+    void *y, *index; /* row of outputs; index may be NULL */
+    const void *x;   /* image */
+    const fc_span *cols;
+    fc_span row;
+    ptrdiff_t ow, channels, first, last;
+    ptrdiff_t x_row, step_y, step_x, kw; /* steps from tap to tap, elements; taps in a kernel row */
+    ptrdiff_t x_size;                    /* elements from x to the end of its buffer */
+    int wide_index;                      /* int32, else uint8 */
+} fc_window_job;
+
+/* Along one axis, an output that covers a pixel: with which tap, and with which weight in a mean. */
+typedef struct {
+    ptrdiff_t out, tap;
+    double weight;
+} fc_source;
+
+/* One row of pixels of dx; pixel q is covered by rows[0..n_rows) x cols[col_start[q]..col_start[q+1]), both ascending. */
+typedef struct {
+    void *dx;               /* row */
+    const void *dy, *index; /* image; index NULL: a mean */
+    const fc_source *rows, *cols;
+    const ptrdiff_t *col_start;
+    ptrdiff_t n_rows, iw, channels, first, last, dy_row, kw;
+    ptrdiff_t dy_size; /* elements from dy to the end of its buffer */
+    int wide_index;
+} fc_gather_job;
+
+/* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
+typedef struct {
+    void *out, *scratch;
+    const void *x, *dy, *y, *residual;                 /* y and residual may be NULL */
+    const void *mean, *scale, *shift, *slope, *offset; /* slope, offset: backward only */
+    ptrdiff_t width, rows, stride;                     /* of a tile of sums */
+    ptrdiff_t n;                                       /* elements of an elementwise run */
+    int relu;
+} fc_norm_job;
+
+/* Options of the optimizers, see update.h. */
+typedef struct {
+    double lr, momentum, dampening, weight_decay;
+    int nesterov, first;
+} fc_sgd;
+typedef struct {
+    double lr, alpha, eps, momentum, weight_decay;
+} fc_rmsprop;
+typedef struct {
+    double lr, beta1, beta2, eps, weight_decay, step, root;
+    int decoupled;
+} fc_adam;
+
 typedef struct {
     const char *name;
     ptrdiff_t item, lanes, mr, nr; /* bytes of an element, vector lanes, rows and columns of the register tile */
@@ -56,6 +114,39 @@ typedef struct {
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
                             const fc_winograd_points *p);
+    void (*winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p);
+    void (*winograd_dw)(void *panel, ptrdiff_t panel_tap, const void *m, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
+                        const fc_winograd_points *p);
+
+    /* rows.h */
+    void (*relu)(void *y, const void *x, ptrdiff_t n);
+    void (*relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n);
+    void (*column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
+    void (*fold)(double *out, const double *part, ptrdiff_t blocks, ptrdiff_t width);
+    void (*transpose)(void *dst, ptrdiff_t ldd, const void *src, ptrdiff_t lds, ptrdiff_t rows, ptrdiff_t cols);
+
+    /* pool.h */
+    void (*max_row)(const fc_window_job *job);
+    void (*mean_row)(const fc_window_job *job);
+    void (*gather_row)(const fc_gather_job *job);
+
+    /* norm.h */
+    void (*moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
+    void (*merge_moments)(double *mean, double *m2, const double *part_mean, const double *part_m2, const double *count,
+                          ptrdiff_t blocks, ptrdiff_t width);
+    void (*norm_forward)(const fc_norm_job *job);
+    void (*norm_sums)(const fc_norm_job *job, double *sums, double *products);
+    void (*norm_backward)(const fc_norm_job *job);
+
+    /* softmax.h */
+    double (*cross_entropy_row)(void *probs, const void *logits, ptrdiff_t classes, ptrdiff_t target, double smoothing);
+    void (*cross_entropy_gradient_row)(void *dlogits, const void *probs, ptrdiff_t classes, ptrdiff_t target, double dloss,
+                                       double smoothing);
+
+    /* update.h */
+    void (*sgd)(void *p, const void *g, void *buf, ptrdiff_t n, const fc_sgd *options);
+    void (*rmsprop)(void *p, const void *g, void *square, void *mean, void *buf, ptrdiff_t n, const fc_rmsprop *options);
+    void (*adam)(void *p, const void *g, void *m, void *v, void *largest, ptrdiff_t n, const fc_adam *options);
 
     /* probe.h */
     double (*fma_burst)(ptrdiff_t iterations);

@@ -122,3 +122,74 @@ static void FC_FN(winograd_output)(void *y_, const void *m_, const void *bias_, 
         }
     }
 }
+
+/* G' d for the weight gradient F(3x3,4x4): 4 -> 6. */
+INLINE void FC_FN(winograd_g4)(vec out[6], const vec d[4], real a, real b, real n0, real na, real nb) {
+    const vec even_a = splat(na) * (d[0] + splat(a * a) * d[2]), odd_a = splat(na * a) * (d[1] + splat(a * a) * d[3]);
+    const vec even_b = splat(nb) * (d[0] + splat(b * b) * d[2]), odd_b = splat(nb * b) * (d[1] + splat(b * b) * d[3]);
+    out[0] = splat(n0) * d[0];
+    out[1] = even_a + odd_a;
+    out[2] = even_a - odd_a;
+    out[3] = even_b + odd_b;
+    out[4] = even_b - odd_b;
+    out[5] = d[3];
+}
+
+/* v[xi][t][channel] = G' dy G'^T of the 4x4 tiles of dy; tiles are clipped at the right and bottom border. */
+static void FC_FN(winograd_dy)(void *v_, const void *dy_, const fc_winograd_block *blk, const fc_winograd_points *p) {
+    const real a = (real)p->a, b = (real)p->b;
+    const real n0 = (real)p->weight[0][0], na = (real)p->weight[1][0], nb = (real)p->weight[3][0]; /* 1/N of each point */
+    for (ptrdiff_t t = 0; t < blk->count; t++) {
+        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
+        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
+        const ptrdiff_t rows = blk->height - 4 * ty, cols = blk->width - 4 * tx;
+        for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
+            const ptrdiff_t left = blk->channels - c;
+            const real *dy = (const real *)dy_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
+            real *v = (real *)v_ + t * blk->row + c;
+            vec half[6][4];
+            for (int k = 0; k < 4; k++) {
+                vec d[4], column[6];
+                for (int i = 0; i < 4; i++)
+                    d[i] = i < rows && k < cols ? load_part(dy + i * blk->row_stride + k * blk->pixel_stride, left) : splat(0);
+                FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
+                for (int i = 0; i < 6; i++) half[i][k] = column[i];
+            }
+            for (int i = 0; i < 6; i++) {
+                vec row[6];
+                FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
+                for (int k = 0; k < 6; k++) store(v + (i * 6 + k) * blk->slice, row[k]);
+            }
+        }
+    }
+}
+
+/* A'^T m: 6 -> 3. */
+INLINE void FC_FN(winograd_a3)(vec out[3], const vec m[6], real a, real b) {
+    const vec sa = m[1] + m[2], sb = m[3] + m[4];
+    out[0] = m[0] + sa + sb;
+    out[1] = splat(a) * (m[1] - m[2]) + splat(b) * (m[3] - m[4]);
+    out[2] = splat(a * a) * sa + splat(b * b) * sb + m[5];
+}
+
+/* panel[tap*panel_tap + i] = A'^T m A' for count*width elements m[xi*m_slice + i]. */
+static void FC_FN(winograd_dw)(void *panel_, ptrdiff_t panel_tap, const void *m_, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
+                               const fc_winograd_points *p) {
+    const real a = (real)p->a, b = (real)p->b;
+    for (ptrdiff_t c = 0; c < count * width; c += LANES) {
+        const real *m = (const real *)m_ + c;
+        real *panel = (real *)panel_ + c;
+        vec half[3][6];
+        for (int k = 0; k < 6; k++) {
+            vec column[6], out[3];
+            for (int i = 0; i < 6; i++) column[i] = load(m + (i * 6 + k) * m_slice);
+            FC_FN(winograd_a3)(out, column, a, b);
+            for (int i = 0; i < 3; i++) half[i][k] = out[i];
+        }
+        for (int i = 0; i < 3; i++) {
+            vec out[3];
+            FC_FN(winograd_a3)(out, half[i], a, b);
+            for (int k = 0; k < 3; k++) store(panel + (i * 3 + k) * panel_tap, out[k]);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+# kernels.conv2d_direct: packed weights, for the other convolution kernels.
+
+from fastcnn.kernels.memory cimport Block
+from fastcnn.kernels.micro cimport fc_ukr
+
+cdef struct Weights:
+    # element (out, in, r, s) of group g at data + (g*s_group + out*s_out + in*s_in + r*s_r + s*s_s) elements
+    const char *data
+    Py_ssize_t s_group, s_out, s_in, s_r, s_s
+    Py_ssize_t groups, n_out, depth
+
+cdef Weights weights_of(const fc_ukr *u, object w, Py_ssize_t groups)
+cdef Block pack_weights(const fc_ukr *u, const Weights *w, const Py_ssize_t *r, Py_ssize_t ny, const Py_ssize_t *s, Py_ssize_t nx,
+                        int threads)
+cdef object channels_last(object array, str op, str name)

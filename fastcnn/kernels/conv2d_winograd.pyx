@@ -1,0 +1,365 @@
+"""kernels.conv2d_winograd: 3x3 stride-1 convolution by Winograd's F(4x4,3x3), and its weight gradient by F(3x3,4x4).
+
+36 products of (tiles x channels) matrices replace 9 taps for each of 16 outputs: a quarter of the multiply-adds. Two schedules:
+fused, where a task takes a block of tiles whose transform stays in L2 through products and output transform; and staged, where
+the whole team transforms, multiplies and transforms back a chunk of tiles that stays in L3, so that large weights are read
+once for each chunk. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights. An element's sum has one
+order, whatever the schedule, the blocks and the threads. Inf and NaN spread over their 4x4 tile.
+"""
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+import numpy as np
+
+from fastcnn.kernels.winograd import transform_constants
+
+from fastcnn.kernels.conv2d_direct cimport Weights, channels_last, pack_weights, weights_of
+from fastcnn.kernels.gemm cimport ready
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_points, table
+
+cnp.import_array()
+
+cdef enum:
+    FUSED_BYTES = 400 * 1024    # transformed tiles of a block: less than half of a 1 MiB L2
+    STAGED_BYTES = 8 << 20      # transformed tiles and products of a chunk: they stay in L3
+    STAGE_TILES = 8             # tiles of a task of the staged transforms
+
+cdef fc_winograd_points POINTS
+
+
+def _set_points(double a, double b, list g):
+    POINTS.a, POINTS.b = a, b
+    for i in range(6):
+        for j in range(3):
+            POINTS.weight[i][j] = g[i][j]
+
+
+_set_points(*transform_constants())
+
+
+cdef struct Winograd:
+    const char *src              # IN   channels-last image, `depth` channels
+    const char *u                # IN   transformed weights [36][panel][depth][nr]
+    const char *bias             # IN   n_out, or NULL
+    char *dst                    # OUT  channels-last image, n_out channels
+    fc_winograd_block image      # geometry of src
+    fc_winograd_block result     # geometry of dst
+    Py_ssize_t tiles, depth, n_out, panels, u_slice
+    Py_ssize_t v_row, m_row
+    int relu
+
+
+cdef inline Py_ssize_t odd_lines(Py_ssize_t elements, Py_ssize_t item) noexcept nogil:
+    """Round up to an odd number of 64-byte lines: 36 slices at a power-of-two stride would meet in one cache set."""
+    cdef Py_ssize_t lines = (elements * item + 63) // 64
+    return (lines | 1) * 64 // item
+
+
+cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t count, Py_ssize_t xi, Py_ssize_t panel,
+                   char *m) noexcept nogil:
+    """m[t][0..nr) = v[t] times panel `panel` of slice xi, for `count` tiles."""
+    cdef fc_tile_job job
+    cdef Py_ssize_t zero = 0
+    job.a = v
+    job.b = p.u + (xi * p.u_slice + panel * p.depth * u.nr) * u.item
+    job.bias = NULL
+    job.c = m
+    job.seg = &zero
+    job.nseg = 1
+    job.kseg = p.depth
+    job.rows = 1
+    job.cols = count
+    job.n = min(u.nr, (p.n_out - panel * u.nr + u.lanes - 1) // u.lanes * u.lanes)
+    job.lda = p.v_row
+    job.ldc = p.m_row
+    job.ldb = u.nr
+    job.ka = 1
+    job.a_row = job.c_row = 0
+    job.accumulate = job.relu = 0
+    u.tile_rows(&job)
+
+
+cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_ssize_t v_slice, Py_ssize_t m_slice,
+                      Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef fc_winograd_block image = p.image
+    cdef fc_winograd_block result = p.result
+    cdef Py_ssize_t panel, xi
+    image.first = result.first = first
+    image.count = result.count = count
+    image.slice, image.row = v_slice, p.v_row
+    result.slice, result.row = m_slice, p.m_row
+    u.winograd_input(v, p.src, &image, &POINTS)
+    for panel in range(p.panels):
+        for xi in range(36):
+            multiply(u, p, v + xi * v_slice * u.item, count, xi, panel, m + xi * m_slice * u.item)
+        result.channels = min(u.nr, p.n_out - panel * u.nr)
+        u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
+                          &result, &POINTS)
+
+
+cdef int fused(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) except -1:
+    p.m_row = u.nr
+    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), m_slice = odd_lines(count * p.m_row, u.item)
+    cdef Py_ssize_t bytes_ = 36 * (v_slice + m_slice) * u.item, t
+    cdef Block scratch = block(threads * bytes_)
+    cdef char *data = scratch.data
+    cdef char *mine
+    for t in prange((p.tiles + count - 1) // count, num_threads=threads, schedule="dynamic", nogil=True):
+        mine = data + threadid() * bytes_
+        fused_block(u, p, mine, mine + 36 * v_slice * u.item, v_slice, m_slice, t * count, min(count, p.tiles - t * count))
+    return 0
+
+
+cdef void transform_in(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t v_slice, Py_ssize_t first, Py_ssize_t at,
+                       Py_ssize_t count) noexcept nogil:
+    cdef fc_winograd_block image = p.image
+    image.first, image.count, image.slice, image.row = first + at, count, v_slice, p.v_row
+    u.winograd_input(v + at * p.v_row * u.item, p.src, &image, &POINTS)
+
+
+cdef void transform_out(const fc_ukr *u, const Winograd *p, const char *m, Py_ssize_t m_slice, Py_ssize_t first, Py_ssize_t at,
+                        Py_ssize_t count) noexcept nogil:
+    cdef fc_winograd_block result = p.result
+    result.first, result.count, result.slice, result.row = first + at, count, m_slice, p.m_row
+    result.channels = p.n_out
+    u.winograd_output(p.dst, m + at * p.m_row * u.item, p.bias, p.relu, &result, &POINTS)
+
+
+cdef int staged(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) except -1:
+    p.m_row = odd_lines(p.panels * u.nr, u.item)
+    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), m_slice = odd_lines(count * p.m_row, u.item)
+    cdef Block scratch = block(36 * (v_slice + m_slice) * u.item)
+    cdef char *v = scratch.data
+    cdef char *m = v + 36 * v_slice * u.item
+    cdef Py_ssize_t first = 0, here, t, splits = min(p.panels, 4), panel, parts
+    with nogil:
+        while first < p.tiles:
+            here = min(count, p.tiles - first)
+            parts = (here + STAGE_TILES - 1) // STAGE_TILES
+            for t in prange(parts, num_threads=threads, schedule="dynamic"):
+                transform_in(u, p, v, v_slice, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
+            for t in prange(36 * splits, num_threads=threads, schedule="dynamic"):
+                for panel in range(t % splits * p.panels // splits, (t % splits + 1) * p.panels // splits):
+                    multiply(u, p, v + t // splits * v_slice * u.item, here, t // splits, panel,
+                             m + (t // splits * m_slice + panel * u.nr) * u.item)
+            for t in prange(parts, num_threads=threads, schedule="dynamic"):
+                transform_out(u, p, m, m_slice, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
+            first += here
+    return 0
+
+
+cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, bint rotated, int threads):
+    """Return [36][panel][depth][nr] and set p.u, p.u_slice."""
+    cdef Py_ssize_t[3] taps
+    cdef Py_ssize_t t, panel_size = p.depth * u.nr, parts, c0, panel
+    cdef Block packed, out
+    cdef const char *src
+    cdef char *dst
+    taps[0], taps[1], taps[2] = (2, 1, 0) if rotated else (0, 1, 2)
+    packed = pack_weights(u, w, taps, 3, taps, 3, threads)
+    p.u_slice = odd_lines(p.panels * panel_size, u.item)
+    out = block(36 * p.u_slice * u.item)
+    src, dst = packed.data, out.data
+    p.u = out.data
+    parts = (p.depth + 15) // 16
+    for t in prange(p.panels * parts, num_threads=threads, schedule="static", nogil=True):
+        c0 = t % parts * 16
+        panel = t // parts
+        u.winograd_weight(dst + (panel * panel_size + c0 * u.nr) * u.item, p.u_slice,
+                          src + (panel * 9 * panel_size + c0 * u.nr) * u.item, panel_size, min(16, p.depth - c0), u.nr, &POINTS)
+    return out
+
+
+cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
+    cdef Py_ssize_t fit, count
+    p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
+    if p.v_row * u.item % 4096 == 0:
+        p.v_row += u.lanes
+    fit = FUSED_BYTES // (36 * p.v_row * u.item)
+    if schedule == "fused" or (schedule == "auto" and fit >= u.mr):
+        count = min(max(fit, u.mr), (p.tiles + 4 * threads - 1) // (4 * threads))
+        return fused(u, p, (max(count, 1) + u.mr - 1) // u.mr * u.mr if count >= u.mr else count, threads)
+    count = max(u.mr, STAGED_BYTES // (36 * u.item * (p.v_row + p.panels * u.nr)))
+    count = (p.tiles + (p.tiles + count - 1) // count - 1) // ((p.tiles + count - 1) // count)  # equal chunks
+    return staged(u, p, count, threads)
+
+
+cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t tiles_y,
+                       Py_ssize_t tiles_x, Py_ssize_t pad_top, Py_ssize_t pad_left) noexcept nogil:
+    memset(blk, 0, sizeof(fc_winograd_block))
+    blk.channels, blk.height, blk.width = channels, height, width
+    blk.tiles_y, blk.tiles_x = tiles_y, tiles_x
+    blk.batch_stride, blk.row_stride, blk.pixel_stride = height * width * channels, width * channels, channels
+    blk.pad_top, blk.pad_left = pad_top, pad_left
+
+
+def accepts(case) -> bool:
+    """Return whether Winograd computes this case: 3x3, stride 1, no dilation, one group."""
+    return (case.kh, case.kw, case.sh, case.sw, case.dh, case.dw, case.groups) == (3, 3, 1, 1, 1, 1, 1)
+
+
+def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="auto", int threads=1):
+    """Return y of shape case.y_shape, channels-last, by F(4x4,3x3); needs accepts(case).
+
+    Costs a quarter of case.macs plus the transforms. The error against float64 is about 1e-6 of the output's rms in float32.
+    """
+    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
+    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
+    cdef cnp.ndarray bias = None if b is None else np.ascontiguousarray(b)
+    cdef const fc_ukr *u = table(xs.itemsize)
+    cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
+    cdef Weights weights = weights_of(u, ws, 1)
+    cdef Winograd p
+    cdef Block held
+    if y.size == 0:
+        return y
+    p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
+    p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
+    p.depth, p.n_out = case.ci, case.co
+    p.panels = (p.n_out + u.nr - 1) // u.nr
+    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
+    p.tiles = case.batch * tiles_y * tiles_x
+    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
+    set_geometry(&p.result, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
+    held = transform_weights(u, &p, &weights, False, threads)
+    run(u, &p, schedule, threads)
+    return y
+
+
+def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threads=1):
+    """Return dx of shape case.x_shape, channels-last: the forward of dy with rotated, transposed weights; needs accepts(case)."""
+    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
+    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
+    cdef const fc_ukr *u = table(dys.itemsize)
+    cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
+    cdef Weights weights = weights_of(u, ws, 1)
+    cdef Winograd p
+    cdef Block held
+    if dx.size == 0:
+        return dx
+    weights.n_out, weights.depth = weights.depth, weights.n_out
+    weights.s_out, weights.s_in = weights.s_in, weights.s_out
+    p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
+    p.depth, p.n_out = case.co, case.ci
+    p.panels = (p.n_out + u.nr - 1) // u.nr
+    cdef Py_ssize_t tiles_y = (case.ih + 3) // 4, tiles_x = (case.iw + 3) // 4
+    p.tiles = case.batch * tiles_y * tiles_x
+    set_geometry(&p.image, case.co, case.oh, case.ow, tiles_y, tiles_x, 2 - case.pt, 2 - case.pl)
+    set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
+    held = transform_weights(u, &p, &weights, True, threads)
+    run(u, &p, schedule, threads)
+    return dx
+
+
+cdef struct Gradient:
+    const char *x                # IN   channels-last, ci channels
+    const char *dy               # IN   channels-last, co channels
+    fc_winograd_block image, dimage
+    Py_ssize_t tiles, ci, co, panels
+    Py_ssize_t v_row, v_slice    # transformed x: [36][tile][ci]
+    Py_ssize_t d_row, d_slice    # transformed dy: [36][tile][panel][nr], zero beyond co
+    Py_ssize_t m_slice           # sums: [36][panel][ci][nr]
+
+
+cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
+                         Py_ssize_t count) noexcept nogil:
+    cdef fc_winograd_block image = p.image
+    cdef fc_winograd_block dimage = p.dimage
+    image.first = dimage.first = first + at
+    image.count = dimage.count = count
+    image.slice, image.row = p.v_slice, p.v_row
+    dimage.slice, dimage.row = p.d_slice, p.d_row
+    u.winograd_input(v + at * p.v_row * u.item, p.x, &image, &POINTS)
+    u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
+
+
+cdef void accumulate_tiles(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
+                           Py_ssize_t count, bint accumulate) noexcept nogil:
+    """m[xi][panel][c][:] (+)= sum over `count` tiles of v[xi][t][c] * d[xi][t][panel][:]."""
+    cdef fc_tile_job job
+    cdef Py_ssize_t zero = 0
+    job.a = v + xi * p.v_slice * u.item
+    job.b = d + (xi * p.d_slice + panel * u.nr) * u.item
+    job.bias = NULL
+    job.c = m + (xi * p.m_slice + panel * p.ci * u.nr) * u.item
+    job.seg = &zero
+    job.nseg = 1
+    job.kseg = count
+    job.rows = 1
+    job.cols = p.ci
+    job.n = job.ldc = u.nr
+    job.lda = 1
+    job.ka = p.v_row
+    job.ldb = p.d_row
+    job.a_row = job.c_row = 0
+    job.accumulate = accumulate
+    job.relu = 0
+    u.tile_rows(&job)
+
+
+cdef void store_panel(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, char *dw, Py_ssize_t panel, Py_ssize_t c0,
+                      Py_ssize_t count) noexcept nogil:
+    """Transform the sums of channels c0.. of one panel back and write them to dw (co, 3, 3, ci)."""
+    cdef Py_ssize_t tap
+    cdef char *at = dw + (panel * u.nr * 9 * p.ci + c0) * u.item
+    u.winograd_dw(scratch, count * u.nr, m + (panel * p.ci + c0) * u.nr * u.item, p.m_slice, count, u.nr, &POINTS)
+    for tap in range(9):
+        u.unpack_run(at + tap * p.ci * u.item, scratch + tap * count * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count, 1,
+                     9 * p.ci)
+
+
+def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
+    """Return dw of logical shape case.w_shape (memory co, 3, 3, ci) by F(3x3,4x4); needs accepts(case)."""
+    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
+    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
+    cdef const fc_ukr *u = table(dys.itemsize)
+    cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
+    cdef Gradient p
+    cdef Block tiles_block, sums, scratch
+    cdef char *v
+    cdef char *d
+    cdef char *m
+    cdef char *tmp
+    cdef char *dw = cnp.PyArray_BYTES(out)
+    cdef Py_ssize_t count, first = 0, here, parts, t
+    if out.size == 0 or dys.size == 0:
+        out.fill(0)
+        return out
+    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
+    p.x, p.dy = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
+    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
+    set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
+    p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
+    p.panels = (p.co + u.nr - 1) // u.nr
+    p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
+    p.d_row = p.panels * u.nr
+    count = max(u.mr, STAGED_BYTES // (36 * u.item * (p.v_row + p.d_row)))
+    count = (p.tiles + (p.tiles + count - 1) // count - 1) // ((p.tiles + count - 1) // count)
+    p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
+    p.m_slice = odd_lines(p.panels * p.ci * u.nr, u.item)
+    tiles_block = block(36 * (p.v_slice + p.d_slice) * u.item)
+    v = tiles_block.data
+    d = v + 36 * p.v_slice * u.item
+    if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
+        memset(d, 0, 36 * p.d_slice * u.item)
+    sums = block(36 * p.m_slice * u.item)
+    m = sums.data
+    scratch = block(threads * 9 * 16 * u.nr * u.item)
+    tmp = scratch.data
+    with nogil:
+        while first < p.tiles:
+            here = min(count, p.tiles - first)
+            parts = (here + STAGE_TILES - 1) // STAGE_TILES
+            for t in prange(parts, num_threads=threads, schedule="dynamic"):
+                transform_pair(u, &p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
+            for t in prange(36 * p.panels, num_threads=threads, schedule="static"):
+                accumulate_tiles(u, &p, v, d, m, t // p.panels, t % p.panels, here, first > 0)
+            first += here
+        parts = (p.ci + 15) // 16
+        for t in prange(p.panels * parts, num_threads=threads, schedule="static"):
+            store_panel(u, &p, m, tmp + threadid() * 9 * 16 * u.nr * u.item, dw, t // parts, t % parts * 16,
+                        min(16, p.ci - t % parts * 16))
+    return out

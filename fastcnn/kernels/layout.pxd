@@ -1,0 +1,7 @@
+# kernels.layout: dense channels-last operands, and how many threads a pass over memory is worth.
+
+cimport numpy as cnp
+
+cdef cnp.ndarray channels_last(object array, str op, str name, int threads)
+cdef cnp.ndarray rows_of(object array, str op, str name, int threads)
+cdef int crew(double nbytes, int threads) noexcept nogil
