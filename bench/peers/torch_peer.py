@@ -82,29 +82,22 @@ def _layer(module: nn.Module) -> torch.nn.Module:
         return torch.nn.BatchNorm2d(module.num_features, eps=module.eps, momentum=module.momentum)
     if kind in ("MaxPool2d", "AvgPool2d"):
         return getattr(torch.nn, kind)(module.kernel_size, module.stride, module.padding)
-    if kind == "AdaptiveAvgPool2d":
-        return torch.nn.AdaptiveAvgPool2d(module.output_size)
-    if kind in ("ReLU", "Flatten"):
-        return getattr(torch.nn, kind)()
+    if kind in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"):
+        return getattr(torch.nn, kind)(module.output_size)
+    if kind == "ReLU":
+        return torch.nn.ReLU(inplace=True)
+    if kind == "Flatten":
+        return torch.nn.Flatten()
     raise TypeError(f"no PyTorch twin for {kind}")
 
 
 def twin(model: nn.Module) -> torch.nn.Module:
     """Return the PyTorch twin of a model whose leaves run one after the other, with the same parameters and buffers."""
-    flat: list[torch.nn.Module] = []
-    for name, module in model.named_modules():
-        if not any(True for _ in module.children()):
-            if not flat and name == "":
-                raise TypeError("twin: the model has no children")
-            if type(module).__name__ == "Linear" and not any(isinstance(m, torch.nn.Flatten) for m in flat):
-                flat.append(torch.nn.Flatten())
-            flat.append(_layer(module))
-    made = torch.nn.Sequential(*flat)
-    ours = [np.array(value) for value in model.state_dict().values()]
-    theirs = list(made.state_dict().items())
-    if len(ours) != len(theirs):
-        raise TypeError(f"twin: {len(ours)} arrays in the model, {len(theirs)} in its twin")
-    made.load_state_dict({name: torch.tensor(a).reshape(t.shape) for (name, t), a in zip(theirs, ours, strict=True)})
+    leaves = [module for _, module in model.named_modules() if not list(module.children())]
+    made = torch.nn.Sequential(*(_layer(module) for module in leaves))
+    ours, theirs = model.state_dict().values(), made.state_dict()
+    arrays = (torch.tensor(value.numpy()) for value in ours)
+    made.load_state_dict(dict(zip(theirs, arrays, strict=True)))
     return made
 
 
