@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .sizes import generated
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "fastcnn").rglob("README.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -54,9 +56,7 @@ def test_broken_links_are_found(tmp_path):
 def test_cited_papers_are_listed():
     listed = set(CITED.findall((ROOT / "docs" / "papers.md").read_text()))
     sources = [p for suffix in ("py", "pyx", "c", "h") for p in (ROOT / "fastcnn").rglob(f"*.{suffix}")]
-    texts = {
-        path: path.read_text() for path in [*sources, *DOCUMENTS] if not path.with_suffix(".pyx").exists() or path.suffix != ".c"
-    }
+    texts = {path: path.read_text() for path in [*sources, *DOCUMENTS] if not generated(path)}
     missing = {key: name(path) for path, text in texts.items() for key in CITED.findall(text) if key not in listed}
     assert missing == {}
     cited = {key for path, text in texts.items() if path.name != "papers.md" for key in CITED.findall(text)}
