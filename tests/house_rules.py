@@ -193,20 +193,28 @@ def op_paths(root: Path) -> list[Path]:
 
 
 def op_company(root: Path) -> list[str]:
-    """Each op has a reference, rows in cases.py, a test file, an export and a line in the changelog."""
+    """Each op has a test file, an export, a line in the changelog; what it asks of kernels has a reference and cases."""
     wrong = []
-    cases = (root / "tests" / "cases.py").read_text().lower()
     exports = (root / "fastcnn" / "ops" / "__init__.py").read_text()
     changelog = (root / "CHANGELOG.md").read_text()
+    references = {
+        function: path.stem
+        for path in (root / "fastcnn" / "reference").glob("*.py")
+        for function in re.findall(r"^def (\w+)", path.read_text(), re.MULTILINE)
+    }
+    cases = (root / "tests" / "cases.py").read_text().lower()
     for path in op_paths(root):
         op = path.stem
-        if not (root / "fastcnn" / "reference" / path.name).exists():
-            wrong.append(f"{op}: no reference/{op}.py")
         if not (root / "tests" / "ops" / f"test_{op}.py").exists():
             wrong.append(f"{op}: no tests/ops/test_{op}.py")
-        for text, name in ((cases, "tests/cases.py"), (exports, "ops/__init__.py"), (changelog, "CHANGELOG.md")):
-            if not re.search(rf"(?<![a-z]){op}", text):
+        for text, name in ((exports, "ops/__init__.py"), (changelog, "CHANGELOG.md")):
+            if not re.search(rf"\b{op}\b", text):
                 wrong.append(f"{op}: not named in {name}")
+        for function in sorted(set(re.findall(r"\bkernels\.(\w+)\(", path.read_text()))):
+            if function not in references:
+                wrong.append(f"{op}: kernels.{function} has no reference")
+            elif not re.search(rf"\b{references[function]}", cases):
+                wrong.append(f"{op}: no rows for {references[function]} in tests/cases.py")
     return wrong
 
 

@@ -12,7 +12,7 @@ from . import house_rules
 from .sizes import EXCEPTIONS, ROOT, sizes
 
 README = "# room\n## What lives here\n## May import\n## To add one\n## Not here\n"
-OP = '"""ops.scale: y = 2 x."""\ndef scale(x): ...\ndef _forward(x): ...\ndef _backward(dy): ...\n'
+OP = '"""ops.scale: y = 2 x."""\ndef scale(x): ...\ndef _forward(x): return kernels.scale(x)\ndef _backward(dy): ...\n'
 # A tree that keeps all rules, as small as they allow.
 CLEAN = {
     "setup.py": 'KERNELS = "fastcnn/kernels"\nEXTENSIONS = {f"{KERNELS}/scale": []}\n',
@@ -20,7 +20,7 @@ CLEAN = {
     "fastcnn/__init__.py": '"""fastcnn: a library."""\nfrom . import ops\n',
     "fastcnn/errors.py": '"""fastcnn.errors: exceptions."""\n',
     "fastcnn/reference/__init__.py": '"""fastcnn.reference: truth."""\n',
-    "fastcnn/reference/scale.py": '"""reference.scale: y = 2 x."""\nfrom ..errors import x\n',
+    "fastcnn/reference/scale.py": '"""reference.scale: y = 2 x."""\nfrom ..errors import x\ndef scale(x): ...\n',
     "fastcnn/reference/README.md": README,
     "fastcnn/kernels/scale.pyx": '"""kernels.scale: y = 2 x."""\nfrom fastcnn.reference cimport scale\n',
     "fastcnn/kernels/scale.pyi": "def scale(x): ...\n",
