@@ -54,7 +54,7 @@ size:
 
 # The counts that are used before a release: hours, not minutes.
 stress: $(DEV)
-	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q -m "stress or not stress"
+	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist *.egg-info bench/out .benchmarks .pytest_cache .mypy_cache .ruff_cache demo-report.html
