@@ -118,11 +118,11 @@ def _bytes(a) -> bytes:
     return a.tobytes() if isinstance(a, np.ndarray) else b""
 
 
-def call(impl, args, isa: str | None, count: int) -> tuple:
-    """Run the implementation; fail when it writes to an input or to the memory around it."""
+def call(impl, args, isa: str | None, count: int, **options) -> tuple:
+    """Run the implementation (with its own options); fail when it writes to an input or to the memory around it."""
     before = [_bytes(_root(a)) if isinstance(a, np.ndarray) else None for a in args]
     with machine(isa, count):
-        outputs = as_tuple(impl.run(*args))
+        outputs = as_tuple(impl.run(*args, **options))
     for i, (a, old) in enumerate(zip(args, before, strict=True)):
         assert old is None or _bytes(_root(a)) == old, f"argument {i} was changed by the call"
     return outputs
@@ -156,8 +156,8 @@ def _compare_values(what, g, w, *, eps, length, exact, floor, winograd) -> None:
     gf, wf = g[finite].astype(np.float64), w[finite].astype(np.float64)
     rms = max(float(np.sqrt(np.mean(wf**2))), floor)
     if winograd:
-        error = np.sqrt(np.mean((gf - wf) ** 2)) / rms
-        assert error <= WINOGRAD_L2 * eps, f"{what}: relative L2 error {error:.3g} above {WINOGRAD_L2 * eps:.3g}"
+        error, bound = np.sqrt(np.mean((gf - wf) ** 2)), WINOGRAD_L2 * eps
+        assert error <= bound * rms, f"{what}: relative L2 error {error / rms:.3g} above {bound:.3g}"
         return
     wrong, root = np.zeros(w.shape, bool), np.sqrt(length)
     wrong[finite] = ~(np.abs(gf - wf) <= eps * ((SELF + root) * np.abs(wf) + SUM * root * rms))
