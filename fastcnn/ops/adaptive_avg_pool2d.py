@@ -29,8 +29,8 @@ def adaptive_avg_pool2d(x, output_size) -> Tensor:
         raise ShapeError(f"adaptive_avg_pool2d: x must have 4 axes (batch, channels, height, width), got x.shape={shape}")
     if 0 in shape[1:]:
         raise ShapeError(f"adaptive_avg_pool2d: x has an empty axis (x.shape={shape})")
-    if isinstance(output_size, (tuple, list)):
-        output_size = tuple(s if o is None else o for o, s in zip(output_size, shape[2:], strict=False))
+    if isinstance(output_size, (tuple, list)) and len(output_size) == 2:
+        output_size = tuple(s if o is None else o for o, s in zip(output_size, shape[2:], strict=True))
     case = pair("adaptive_avg_pool2d", "output_size", output_size, 1)
     y, saved = _forward(x.data, case)
     return record("adaptive_avg_pool2d", (x,), y, _backward, saved, case)

@@ -34,8 +34,8 @@ def adaptive_max_pool2d(x, output_size) -> Tensor:
         raise ShapeError(f"adaptive_max_pool2d: x must have 4 axes (batch, channels, height, width), got x.shape={shape}")
     if 0 in shape[1:]:
         raise ShapeError(f"adaptive_max_pool2d: x has an empty axis (x.shape={shape})")
-    if isinstance(output_size, (tuple, list)):
-        output_size = tuple(s if o is None else o for o, s in zip(output_size, shape[2:], strict=False))
+    if isinstance(output_size, (tuple, list)) and len(output_size) == 2:
+        output_size = tuple(s if o is None else o for o, s in zip(output_size, shape[2:], strict=True))
     oh, ow = pair("adaptive_max_pool2d", "output_size", output_size, 1)
     if shape[2] % oh or shape[3] % ow:
         raise ShapeError(f"adaptive_max_pool2d: output_size={(oh, ow)} does not divide the image (x.shape={shape})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import kernels
 from ..autograd import Tensor, record
 from ..errors import ShapeError
-from .operands import float_tensor, same_dtype
+from .operands import as_rows, float_tensor, same_dtype
 
 
 def linear(x, weight, bias=None) -> Tensor:
@@ -43,15 +43,15 @@ def linear(x, weight, bias=None) -> Tensor:
 
 
 def _forward(x, w, b):
-    y = kernels.gemm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), w.T, b)
+    y = kernels.gemm(as_rows(x), w.T, b)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0]), (x, w)
 
 
 def _backward(dy, saved, case, needs):
     x, w = saved
-    dy2, x2 = dy.reshape(-1, w.shape[0]), x.reshape(-1, w.shape[1])
+    dy = as_rows(dy)
     return (
-        kernels.gemm(dy2, w).reshape(x.shape) if needs[0] else None,
-        kernels.gemm(dy2.T, x2) if needs[1] else None,
-        dy2.sum(axis=0) if needs[2] else None,
+        kernels.gemm(dy, w).reshape(x.shape) if needs[0] else None,
+        kernels.gemm(dy.T, as_rows(x)) if needs[1] else None,
+        dy.sum(axis=0) if needs[2] else None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import kernels
 from ..autograd import Tensor, record
 from ..errors import ShapeError
-from .operands import float_tensor, same_dtype
+from .operands import as_rows, float_tensor, same_dtype
 
 
 def matmul(x, y) -> Tensor:
@@ -25,13 +25,13 @@ def matmul(x, y) -> Tensor:
 
 
 def _forward(a, b):
-    z = kernels.gemm(a.reshape(-1, a.shape[-1]), b if b.ndim == 2 else b[:, None])
+    z = kernels.gemm(as_rows(a), b if b.ndim == 2 else b[:, None])
     return z.reshape(a.shape[:-1] + b.shape[1:]), (a, b)
 
 
 def _backward(dz, saved, case, needs):
     a, b = saved
-    a2, b2 = a.reshape(-1, a.shape[-1]), b if b.ndim == 2 else b[:, None]
+    a2, b2 = as_rows(a), b if b.ndim == 2 else b[:, None]
     dz2 = dz.reshape(a2.shape[0], b2.shape[1])
     return (
         kernels.gemm(dz2, b2.T).reshape(a.shape) if needs[0] else None,

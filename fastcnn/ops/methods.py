@@ -55,8 +55,9 @@ def _in_place(op, ufunc):
             return op(self, other)
         if a is not self.data:  # the result has another dtype
             return op(self, other)
+        memory = self._change_in_place(op.__name__)
         try:
-            ufunc(a, b, out=self._change_in_place(op.__name__))
+            ufunc(a, b, out=memory)
         except ValueError:
             raise unbroadcastable(op.__name__, a, b) from None
         return self

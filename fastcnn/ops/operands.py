@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 
 import numpy as np
@@ -146,6 +147,11 @@ def plain_index(index):
 def unbroadcastable(op: str, a, b) -> ShapeError:
     """Return the error for shapes that do not broadcast."""
     return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")
+
+
+def as_rows(a):
+    """(..., k) -> (rows, k)."""
+    return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
 
 
 def sum_to(dy, shape: tuple[int, ...]):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError
 from fastcnn.ops import clamp
 
-from .draws import distinct
+from .draws import distinct, gradcheck
 
 LIMITS = [(-0.4, 0.4), (None, 0.3), (-0.3, None), (0, 6), (5, 6)]
 

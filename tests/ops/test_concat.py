@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.ops import concat
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 ROWS = [
     ([(2, 3), (4, 3)], 0),

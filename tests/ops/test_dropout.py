@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck, manual_seed
+from fastcnn import Tensor, manual_seed
 from fastcnn.errors import ArgumentError
 from fastcnn.ops import dropout
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4, 5), (7,), (), (0, 2)])

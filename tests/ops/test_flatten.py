@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import gradcheck
 from fastcnn.errors import ArgumentError
 from fastcnn.ops import flatten
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 ROWS = [
     ((2, 3, 4, 5), (1,), (2, 60)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 INDICES = {
     "int": 1,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError
 from fastcnn.ops import log_softmax
 
-from .draws import real
+from .draws import gradcheck, real
 
 ROWS = [((3, 5), -1), ((3, 5), 0), ((2, 3, 4, 5), 1), ((4,), 0), ((2, 1), 1), ((), 0), ((0, 4), 1), ((3, 0), 1)]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, ShapeError
 from fastcnn.ops import argmax, max
 
-from .draws import distinct
+from .draws import distinct, gradcheck
 
 ROWS = [((3, 4), None, False), ((3, 4), 0, False), ((3, 4), 1, True), ((2, 3, 4), -2, False), ((5,), 0, False), ((), None, False)]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError
 from fastcnn.ops import mean
 
-from .draws import REDUCTIONS, channels_last, real
+from .draws import REDUCTIONS, channels_last, gradcheck, real
 
 
 @pytest.mark.parametrize(("shape", "dim", "keepdim"), REDUCTIONS.values(), ids=REDUCTIONS)

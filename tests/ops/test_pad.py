@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import gradcheck
 from fastcnn.errors import ArgumentError
 from fastcnn.ops import pad
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 ROWS = [((3,), (1, 2)), ((2, 3, 4, 5), (1, 0, 2, 3)), ((2, 3), (0, 0)), ((2, 3), (1, 1, 2, 2)), ((0, 3), (1, 1)), ((3,), ())]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError
 from fastcnn.ops import permute
 
-from .draws import real
+from .draws import gradcheck, real
 
 ROWS = [((2, 3), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((2, 3, 4, 5), (0, -1, 1, 2)), ((), ()), ((3,), (0,)), ((0, 2), (1, 0))]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, ShapeError
 from fastcnn.ops import reshape
 
-from .draws import channels_last, real
+from .draws import channels_last, gradcheck, real
 
 ROWS = [((2, 6), (3, 4)), ((2, 6), -1), ((2, 3, 4), (6, -1)), ((1,), ()), ((), (1, 1)), ((0, 3), (3, 0)), ((2, 3, 4, 5), (2, 60))]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import gradcheck
 from fastcnn.errors import DtypeError
 from fastcnn.ops import sqrt
 
-from .draws import SHAPES, positive
+from .draws import SHAPES, gradcheck, positive
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

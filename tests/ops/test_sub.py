@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import Tensor, gradcheck
+from fastcnn import Tensor
 from fastcnn.errors import DtypeError, ShapeError
 from fastcnn.ops import sub
 
-from .draws import PAIRS, positive
+from .draws import PAIRS, gradcheck, positive
 
 
 @pytest.mark.parametrize(("left", "right"), PAIRS.values(), ids=PAIRS)

@@ -1,0 +1,62 @@
+"""tests.ops.every_op: one call of each differentiable op, for what must hold of all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastcnn import ops
+
+from .draws import channels_last, positive, real
+
+
+def _positive(*shape):
+    return channels_last(positive(*shape))
+
+
+IMAGES = _positive(2, 3, 4, 4)
+OTHER = _positive(2, 3, 4, 4) + 0.25
+WEIGHT = real(5, 3, 3, 3, seed=1)
+MATRIX = positive(4, 5)
+VECTOR = positive(3)
+LABELS = np.array([0, 4, 1, 1])
+
+# Name: (function of Tensors, float64 inputs).
+CALLS = {
+    "adaptive_avg_pool2d": (lambda x: ops.adaptive_avg_pool2d(x, 2), (IMAGES,)),
+    "adaptive_max_pool2d": (lambda x: ops.adaptive_max_pool2d(x, 2), (IMAGES,)),
+    "add": (ops.add, (IMAGES, OTHER)),
+    "avg_pool2d": (lambda x: ops.avg_pool2d(x, 2), (IMAGES,)),
+    "batch_norm": (lambda x, w, b: ops.batch_norm(x, None, None, w, b, training=True), (IMAGES, VECTOR, VECTOR)),
+    "cast": (lambda x: ops.cast(x, np.float32), (IMAGES,)),
+    "clamp": (lambda x: ops.clamp(x, 0.7, 1.5), (IMAGES,)),
+    "concat": (lambda x, y: ops.concat([x, y], 1), (IMAGES, OTHER)),
+    "conv2d": (ops.conv2d, (IMAGES, WEIGHT, positive(5))),
+    "cross_entropy": (lambda x: ops.cross_entropy(x, LABELS), (MATRIX,)),
+    "div": (ops.div, (IMAGES, OTHER)),
+    "dropout": (ops.dropout, (IMAGES,)),
+    "exp": (ops.exp, (IMAGES,)),
+    "flatten": (lambda x: ops.flatten(x, 1), (IMAGES,)),
+    "getitem": (lambda x: ops.getitem(x, (slice(None), 1)), (IMAGES,)),
+    "linear": (ops.linear, (MATRIX, positive(2, 5), positive(2))),
+    "log": (ops.log, (IMAGES,)),
+    "log_softmax": (lambda x: ops.log_softmax(x, 1), (IMAGES,)),
+    "matmul": (ops.matmul, (MATRIX, positive(5, 3))),
+    "max": (lambda x: ops.max(x, 1).values, (IMAGES,)),
+    "max_pool2d": (lambda x: ops.max_pool2d(x, 2), (IMAGES,)),
+    "mean": (lambda x: ops.mean(x, 1), (IMAGES,)),
+    "mul": (ops.mul, (IMAGES, OTHER)),
+    "neg": (ops.neg, (IMAGES,)),
+    "pad": (lambda x: ops.pad(x, (1, 1)), (IMAGES,)),
+    "permute": (lambda x: ops.permute(x, (0, 2, 3, 1)), (IMAGES,)),
+    "pow": (ops.pow, (IMAGES, OTHER)),
+    "relu": (ops.relu, (IMAGES,)),
+    "reshape": (lambda x: ops.reshape(x, (6, 16)), (IMAGES,)),
+    "softmax": (lambda x: ops.softmax(x, 1), (IMAGES,)),
+    "sqrt": (ops.sqrt, (IMAGES,)),
+    "sub": (ops.sub, (IMAGES, OTHER)),
+    "sum": (lambda x: ops.sum(x, 1), (IMAGES,)),
+}
+# Results that have the shape of the images they come from.
+ELEMENTWISE = (
+    "add", "clamp", "div", "dropout", "exp", "log", "log_softmax", "mul", "neg", "pow", "relu", "softmax", "sqrt", "sub",
+)  # fmt: skip
