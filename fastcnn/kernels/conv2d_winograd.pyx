@@ -23,11 +23,12 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_wi
 cnp.import_array()
 
 cdef enum:
-    FUSED_BYTES = 400 * 1024    # transformed tiles of a block: less than half of a 1 MiB L2
+
     STAGED_BYTES = 8 << 20      # transformed tiles and products of a chunk: they stay in L3
     STAGE_TILES = 8             # tiles of a task of the staged transforms
 
 cdef fc_winograd_points POINTS
+FUSED_BYTES = 400 * 1024
 
 
 def _set_points(double a, double b, list g):
