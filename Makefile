@@ -1,5 +1,5 @@
 # Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
-#   make demo | test | lint | bench | bench-smoke | bench-peers | docs | size | stress | clean
+#   make demo | test | lint | bench | bench-smoke | bench-peers | test-peers | docs | size | stress | clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,13 +15,17 @@ PEERS_BUILT = $(PEERS)/.built
 CODE = fastcnn tests bench examples
 SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
 
-.PHONY: demo test lint bench bench-smoke bench-peers docs size stress clean build check-tools
+.PHONY: demo test test-peers lint bench bench-smoke bench-peers docs size stress clean build check-tools
 
 demo: $(BUILT)
 	$(VENV)/bin/fastcnn demo
 
 test: $(DEV)
 	$(VENV)/bin/python -m pytest -q
+
+# The tests that compare with PyTorch, in the environment of the peers.
+test-peers: $(PEERS_BUILT)
+	$(PEERS)/bin/python -m pytest -q $(shell find tests -name 'test_*_torch.py')
 
 lint: $(DEV)
 	$(VENV)/bin/ruff format --check $(CODE) setup.py
