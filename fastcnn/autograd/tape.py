@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -46,6 +47,16 @@ class Node:
     """
 
     __slots__ = ("backward", "case", "inputs", "needs", "number", "op", "retained", "saved", "shape", "version")
+    op: str
+    inputs: tuple[Node | Tensor | None, ...]
+    needs: tuple[bool, ...]
+    saved: Any
+    case: Any
+    shape: tuple[int, ...]
+    number: int
+    backward: Callable | None
+    retained: Callable[[], Tensor | None] | None
+    version: int
 
     def __repr__(self) -> str:
         return f"<Node {self.number} {self.op} {self.shape}>"
@@ -74,7 +85,9 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
         else:
             return Tensor(y)
         node = Node()
-        edges, needs, version = [], [], _ALL_NODES
+        edges: list[Node | Tensor | None] = []
+        needs: list[bool] = []
+        version = _ALL_NODES
         for t in inputs:
             if t is None:
                 edges.append(None)
@@ -116,7 +129,7 @@ def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
         if node.version != _ALL_NODES:
             _check_versions(node)
         if node.retained is not None:
-            _retain(node, dy)
+            _retain(node.retained(), dy)
         results = function(dy, node.saved, node.case, node.needs)
         if not retain_graph:
             node.backward = node.saved = None
@@ -124,14 +137,14 @@ def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
         for edge, needed, dx in zip(inputs, node.needs, results, strict=True):
             if not needed or dx is None:
                 continue
-            if edge.__class__ is Node:
+            if isinstance(edge, Node):
                 earlier = gradients.get(edge)
                 if earlier is None:
                     gradients[edge] = dx
                     heappush(heap, (-edge.number, edge))
                 else:
                     gradients[edge] = earlier + dx
-            else:
+            elif isinstance(edge, Tensor):
                 _accumulate(edge, dx, dy)
 
 
@@ -167,8 +180,7 @@ def _accumulate(leaf: Tensor, dx, dy) -> None:
         leaf.grad = Tensor(dx)
 
 
-def _retain(node: Node, dy) -> None:
-    tensor = node.retained()
+def _retain(tensor: Tensor | None, dy) -> None:
     if tensor is not None:
         if tensor.grad is None:
             tensor.grad = Tensor(np.array(dy, order="K"))
@@ -178,7 +190,7 @@ def _retain(node: Node, dy) -> None:
 
 def _check_versions(node: Node) -> None:
     """Raise GradientError if a leaf was changed in place since the forward pass and its memory is among the saved arrays."""
-    leaves = [t for t in node.inputs if t is not None and t.__class__ is not Node]
+    leaves = [t for t in node.inputs if isinstance(t, Tensor)]
     if sum(t.version for t in leaves) == node.version:
         return
     saved = node.saved if isinstance(node.saved, tuple) else (node.saved,)

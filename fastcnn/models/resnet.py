@@ -46,7 +46,7 @@ class Bottleneck(nn.Module):
         return self.relu(self.bn3(self.conv3(y)) + identity)
 
 
-def _stage(block: type, in_channels: int, channels: int, count: int, stride: int) -> nn.Sequential:
+def _stage(block: type[BasicBlock] | type[Bottleneck], in_channels: int, channels: int, count: int, stride: int) -> nn.Sequential:
     """`count` blocks; the first has the stride, and a 1x1 convolution in its shortcut where the shape changes."""
     out = channels * block.expansion
     downsample = None

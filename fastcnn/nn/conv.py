@@ -54,7 +54,7 @@ class Conv2d(Module):
                 raise ArgumentError(
                     f"Conv2d: padding must be ints, 'valid', or 'same' with stride 1, got {padding!r}, stride={stride}"
                 )
-            self.padding = padding
+            self.padding: str | tuple[int, ...] = padding
         elif isinstance(padding, (tuple, list)) and len(padding) == 4:
             self.padding = pair("Conv2d", "padding", padding[:2], 0) + pair("Conv2d", "padding", padding[2:], 0)
         else:

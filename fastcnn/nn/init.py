@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .. import rng
 from ..autograd import Tensor, no_grad
 from ..errors import ArgumentError, ShapeError
+from ..rng import generator
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
@@ -34,7 +34,7 @@ def gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Fill with uniform values of [a, b), drawn in C order whatever the memory."""
-    values = rng.generator().random(tensor.shape, dtype=tensor.dtype)
+    values = generator().random(tensor.shape, dtype=tensor.dtype)
     values *= b - a
     values += a
     return _fill(tensor, values)
@@ -42,7 +42,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Fill with normal values, drawn in C order whatever the memory."""
-    values = rng.generator().standard_normal(tensor.shape, dtype=tensor.dtype)
+    values = generator().standard_normal(tensor.shape, dtype=tensor.dtype)
     values *= std
     values += mean
     return _fill(tensor, values)

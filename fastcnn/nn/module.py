@@ -126,9 +126,10 @@ class Module:
         """Return the module at a dotted path, this one for ""."""
         module = self
         for name in path.split(".") if path else ():
-            module = module.__dict__.get(name)
-            if not isinstance(module, Module):
+            below = module.__dict__.get(name)
+            if not isinstance(below, Module):
                 raise StateError(f"get_submodule: {type(self).__name__} has no submodule {path!r}")
+            module = below
         return module
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:

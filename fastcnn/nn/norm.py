@@ -16,6 +16,9 @@ class _BatchNorm(Module):
     """State and forward of both layers; they differ in the rank of x."""
 
     axes = 0
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True):
         name = type(self).__name__

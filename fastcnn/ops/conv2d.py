@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .. import kernels
 from ..autograd import Tensor, record
 from ..errors import ShapeError
+from ..kernels import select as kernels
 from ..shapes import conv2d_case
 from .operands import float_tensor, same_dtype
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import kernels
 from ..autograd import Tensor, record
 from ..errors import ArgumentError, ShapeError
+from ..kernels import select as kernels
 from .operands import as_tensor, class_numbers, float_tensor
 
 

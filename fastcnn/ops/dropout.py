@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import rng
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
+from ..rng import generator
 from .operands import float_tensor, memory_order
 
 
@@ -27,7 +27,7 @@ def dropout(x, p=0.5, training=True) -> Tensor:
 
 def _forward(x, case):
     order = memory_order(x)  # the mask lies in memory as x does
-    kept = rng.generator().random([x.shape[i] for i in order], dtype=np.float32) >= case
+    kept = generator().random([x.shape[i] for i in order], dtype=np.float32) >= case
     saved = kept.transpose([order.index(i) for i in range(x.ndim)])
     scale = x.dtype.type(1 / (1 - case) if case < 1 else 0)
     return x * saved * scale, (saved, scale)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import kernels
 from ..autograd import Tensor, record
 from ..errors import ShapeError
+from ..kernels import select as kernels
 from .operands import as_rows, float_tensor, same_dtype
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .. import kernels
 from ..autograd import Tensor, record
+from ..kernels import select as kernels
 from ..shapes import pool2d_case
 from .operands import float_tensor
 

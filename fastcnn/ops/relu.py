@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import kernels
 from ..autograd import Tensor, record
+from ..kernels import select as kernels
 from .operands import float_tensor
 
 

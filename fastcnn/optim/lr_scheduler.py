@@ -189,10 +189,10 @@ class OneCycleLR(LRScheduler):
         """The value at `step` of a cycle first -> peak -> last."""
         top = self.pct_start * self.total_steps - 1.0
         end = self.total_steps - 1.0
-        step = min(step, end)
-        if step <= top:
-            return annealed(first, peak, step / top if top else 1.0)
-        return annealed(peak, last, (step - top) / (end - top))
+        place = min(float(step), end)
+        if place <= top:
+            return annealed(first, peak, place / top if top else 1.0)
+        return annealed(peak, last, (place - top) / (end - top))
 
     def lr_at(self, step, base):
         return self._between(step, base, self.max_lr, base / self.final_div_factor)

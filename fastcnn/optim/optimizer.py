@@ -70,7 +70,7 @@ class Optimizer:
         """Raise ArgumentError for options out of range; subclasses add theirs."""
         for key in ("lr", "weight_decay", "eps", "momentum"):
             value = options.get(key, 0.0)
-            if not np.isscalar(value) or not 0.0 <= value < float("inf"):
+            if not isinstance(value, (int, float, np.number)) or not 0.0 <= value < float("inf"):
                 raise ArgumentError(f"{type(self).__name__}: {key} must be a finite number of at least 0, got {value!r}")
 
     def _update(self, param: ndarray, grad: ndarray, state: dict, options: dict) -> None:
