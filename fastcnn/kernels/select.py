@@ -16,9 +16,16 @@ from ..reference import layout as _layout
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
 from ..threads import get_num_threads
+from . import avg_pool2d as _avg_compiled
+from . import batch_norm as _bn_compiled
+from . import columns as _columns
 from . import conv2d_direct as _direct
 from . import conv2d_winograd as _winograd
+from . import cross_entropy as _ce_compiled
 from . import gemm as _gemm_compiled
+from . import layout as _layout_compiled
+from . import max_pool2d as _max_compiled
+from . import relu as _relu_compiled
 
 
 def _always(*_args) -> bool:
@@ -27,6 +34,10 @@ def _always(*_args) -> bool:
 
 def _same_floats(a, b, *_args) -> bool:
     return a.dtype.char in "fd" and a.dtype == b.dtype
+
+
+def _floats(a, *_args) -> bool:
+    return a.dtype.char in "fd"
 
 
 class Impl(NamedTuple):
@@ -67,6 +78,35 @@ def _reference_only(function) -> tuple[Impl, ...]:
     return (Impl("reference", function),)
 
 
+def _max_pool2d_reference(x, case, need_index=True):
+    y, index = _max.max_pool2d_forward(x, case)
+    return y, index if need_index else None
+
+
+def _batch_norm_reference(x, weight, bias, eps, relu=False, residual=None):
+    y, mean, var = _bn.batch_norm_forward(x, weight, bias, eps)
+    y = y if residual is None else y + residual
+    return _relu.relu_forward(y) if relu else y, mean, var
+
+
+def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, y=None):
+    if y is None:
+        y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps) if relu else None
+        return _bn.batch_norm_backward(dy if y is None else _relu.relu_backward(dy, y), x, weight, mean, var, eps)
+    dresidual = _relu.relu_backward(dy, y)
+    return (*_bn.batch_norm_backward(dresidual, x, weight, mean, var, eps), dresidual)
+
+
+def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False, residual=None):
+    y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps)
+    y = y if residual is None else y + residual
+    return _relu.relu_forward(y) if relu else y
+
+
+def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]:
+    return (Impl("vector", vector, accepts, True), Impl("reference", reference))
+
+
 OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays),
@@ -83,23 +123,27 @@ OPS: dict[str, tuple[Impl, ...]] = {
         Impl("direct", _direct.conv2d_direct_backward_weight, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_weight),
     ),
-    "conv2d_backward_bias": _reference_only(_conv.conv2d_backward_bias),
+    "conv2d_backward_bias": _vector_or_reference(_columns.conv2d_backward_bias, _conv.conv2d_backward_bias),
     "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
-    "max_pool2d_forward": _reference_only(_max.max_pool2d_forward),
-    "max_pool2d_backward": _reference_only(_max.max_pool2d_backward),
-    "avg_pool2d_forward": _reference_only(_avg.avg_pool2d_forward),
-    "avg_pool2d_backward": _reference_only(_avg.avg_pool2d_backward),
-    "adaptive_avg_pool2d_forward": _reference_only(_adaptive.adaptive_avg_pool2d_forward),
-    "adaptive_avg_pool2d_backward": _reference_only(_adaptive.adaptive_avg_pool2d_backward),
-    "relu_forward": _reference_only(_relu.relu_forward),
-    "relu_backward": _reference_only(_relu.relu_backward),
-    "batch_norm_forward": _reference_only(_bn.batch_norm_forward),
-    "batch_norm_backward": _reference_only(_bn.batch_norm_backward),
-    "batch_norm_inference": _reference_only(_bn.batch_norm_inference),
-    "cross_entropy_forward": _reference_only(_ce.cross_entropy_forward),
-    "cross_entropy_backward": _reference_only(_ce.cross_entropy_backward),
-    "to_channels_last": _reference_only(_layout.to_channels_last),
-    "to_contiguous": _reference_only(_layout.to_contiguous),
+    "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _max_pool2d_reference),
+    "max_pool2d_backward": _vector_or_reference(_max_compiled.max_pool2d_backward, _max.max_pool2d_backward),
+    "avg_pool2d_forward": _vector_or_reference(_avg_compiled.avg_pool2d_forward, _avg.avg_pool2d_forward),
+    "avg_pool2d_backward": _vector_or_reference(_avg_compiled.avg_pool2d_backward, _avg.avg_pool2d_backward),
+    "adaptive_avg_pool2d_forward": _vector_or_reference(
+        _avg_compiled.adaptive_avg_pool2d_forward, _adaptive.adaptive_avg_pool2d_forward
+    ),
+    "adaptive_avg_pool2d_backward": _vector_or_reference(
+        _avg_compiled.adaptive_avg_pool2d_backward, _adaptive.adaptive_avg_pool2d_backward
+    ),
+    "relu_forward": _vector_or_reference(_relu_compiled.relu_forward, _relu.relu_forward),
+    "relu_backward": _vector_or_reference(_relu_compiled.relu_backward, _relu.relu_backward, _same_floats),
+    "batch_norm_forward": _vector_or_reference(_bn_compiled.batch_norm_forward, _batch_norm_reference),
+    "batch_norm_backward": _vector_or_reference(_bn_compiled.batch_norm_backward, _batch_norm_backward_reference, _same_floats),
+    "batch_norm_inference": _vector_or_reference(_bn_compiled.batch_norm_inference, _batch_norm_inference_reference),
+    "cross_entropy_forward": _vector_or_reference(_ce_compiled.cross_entropy_forward, _ce.cross_entropy_forward),
+    "cross_entropy_backward": _vector_or_reference(_ce_compiled.cross_entropy_backward, _ce.cross_entropy_backward, _same_floats),
+    "to_channels_last": _vector_or_reference(_layout_compiled.to_channels_last, _layout.to_channels_last),
+    "to_contiguous": _vector_or_reference(_layout_compiled.to_contiguous, _layout.to_contiguous),
 }
 
 

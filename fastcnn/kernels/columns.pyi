@@ -1,0 +1,3 @@
+import numpy as np
+
+def conv2d_backward_bias(dy: np.ndarray, *, threads: int = 1) -> np.ndarray: ...

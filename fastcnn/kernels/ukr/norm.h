@@ -1,0 +1,163 @@
+/* kernels.ukr.norm: batch normalisation of a matrix whose columns are channels; included by body.h, no guard. [Ioffe2015]
+ *
+ * A row may hold several pixels (`width` is then a multiple of the channels, and the coefficients are repeated to `width`):
+ * that is how few channels still fill vectors. Per column: y = (x - mean) * scale + shift, scale = weight / sqrt(var + eps). */
+
+INLINE void FC_FN(moments_piece)(real *acc, ptrdiff_t width, const real *x, ptrdiff_t stride, ptrdiff_t n, const int rows) {
+    const vec centre = load_part(acc, n);
+    vec d[4];
+    UNROLL
+    for (int k = 0; k < rows; k++) d[k] = load_part(x + k * stride, n) - centre;
+    real *sum = acc + width, *square = sum + width;
+    store_part(sum, load_part(sum, n) + (rows == 1 ? d[0] : (d[0] + d[1]) + (d[2] + d[3])), n);
+    const vec sq = rows == 1 ? d[0] * d[0] : (d[0] * d[0] + d[1] * d[1]) + (d[2] * d[2] + d[3] * d[3]);
+    store_part(square, load_part(square, n) + sq, n);
+}
+
+INLINE void FC_FN(moments_row)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t width, const int rows) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= width; j += LANES) FC_FN(moments_piece)(acc + j, width, x + j, stride, LANES, rows);
+    if (j < width) FC_FN(moments_piece)(acc + j, width, x + j, stride, width - j, rows);
+}
+
+/* Mean and centred sum of squares of each column. The second pass, over the distances from the first mean, also corrects its
+ * rounding; the caller keeps rows * width small enough for it to hit the cache. `scratch` holds 3 * width values. */
+static void FC_FN(moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width,
+                           ptrdiff_t stride) {
+    real *acc = scratch; /* centre, sum of distances, sum of their squares */
+    ptrdiff_t r = 0;
+    FC_FN(column_sums)(mean, acc, x, rows, width, stride);
+    for (ptrdiff_t j = 0; j < width; j++) acc[j] = (real)(mean[j] / (double)rows);
+    memset(acc + width, 0, (size_t)(2 * width) * sizeof(real));
+    for (; r + 4 <= rows; r += 4) FC_FN(moments_row)(acc, (const real *)x + r * stride, stride, width, 4);
+    for (; r < rows; r++) FC_FN(moments_row)(acc, (const real *)x + r * stride, stride, width, 1);
+    for (ptrdiff_t j = 0; j < width; j++) {
+        const double sum = (double)acc[width + j], rest = sum / (double)rows;
+        mean[j] = (double)acc[j] + rest;
+        m2[j] = (double)acc[2 * width + j] - rest * sum;
+    }
+}
+
+/* Merge blocks of moments, block b over count[b] values: mean = sum n_b mean_b / N, m2 = sum m2_b + n_b (mean_b - mean)^2. */
+static void FC_FN(merge_moments)(double *mean, double *m2, const double *part_mean, const double *part_m2, const double *count,
+                                 ptrdiff_t blocks, ptrdiff_t width) {
+    double total = 0;
+    for (ptrdiff_t j = 0; j < width; j++) mean[j] = m2[j] = 0;
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        total += count[b];
+        for (ptrdiff_t j = 0; j < width; j++) mean[j] += count[b] * part_mean[b * width + j];
+    }
+    for (ptrdiff_t j = 0; j < width; j++) mean[j] /= total;
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        for (ptrdiff_t j = 0; j < width; j++) {
+            const double d = part_mean[b * width + j] - mean[j];
+            m2[j] += part_m2[b * width + j] + count[b] * d * d;
+        }
+}
+
+INLINE vec FC_FN(norm_vec)(const fc_norm_job *f, ptrdiff_t j, vec x, ptrdiff_t n) {
+    const vec centred = x - load_part((const real *)f->mean + j, n);
+    return centred * load_part((const real *)f->scale + j, n) + load_part((const real *)f->shift + j, n);
+}
+
+INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int residual, const int relu) {
+    vec y = FC_FN(norm_vec)(f, j, load_part((const real *)f->x + at, n), n);
+    if (residual) y += load_part((const real *)f->residual + at, n);
+    store_part((real *)f->out + at, relu ? relu_vec(y) : y, n);
+}
+
+INLINE void FC_FN(norm_forward_as)(const fc_norm_job *f, const int residual, const int relu) {
+    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
+        const ptrdiff_t width = f->n - at < f->width ? f->n - at : f->width;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at + j, j, LANES, residual, relu);
+        if (j < width) FC_FN(norm_piece)(f, at + j, j, width - j, residual, relu);
+    }
+}
+
+/* out = (x - mean) * scale + shift (+ residual) (ReLU) on n elements that start with a row. */
+static void FC_FN(norm_forward)(const fc_norm_job *f) {
+    if (f->residual) {
+        if (f->relu) FC_FN(norm_forward_as)(f, 1, 1);
+        else FC_FN(norm_forward_as)(f, 1, 0);
+    } else {
+        if (f->relu) FC_FN(norm_forward_as)(f, 0, 1);
+        else FC_FN(norm_forward_as)(f, 0, 0);
+    }
+}
+
+enum { FC_FN(mask_none), FC_FN(mask_recompute), FC_FN(mask_saved) };
+
+/* The gradient behind the ReLU that forward fused, if any: its sign comes from the same expression or from the saved y. */
+INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, vec x, ptrdiff_t n, const int mask) {
+    const vec dy = load_part((const real *)f->dy + at, n);
+    if (mask == FC_FN(mask_none)) return dy;
+    const vec y = mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(norm_vec)(f, j, x, n);
+    const vec masked = (vec)((ivec)dy & (ivec)(y > splat(0)));
+    if (mask == FC_FN(mask_saved)) store_part((real *)f->out + at, masked, n);
+    return masked;
+}
+
+INLINE void FC_FN(norm_sums_piece)(const fc_norm_job *f, ptrdiff_t r, ptrdiff_t j, ptrdiff_t n, const int mask, const int rows) {
+    real *sum = (real *)f->scratch + j, *product = sum + f->width;
+    const vec mean = load_part((const real *)f->mean + j, n);
+    vec a[4], b[4];
+    UNROLL
+    for (int k = 0; k < rows; k++) {
+        const ptrdiff_t at = (r + k) * f->stride + j;
+        const vec x = load_part((const real *)f->x + at, n);
+        a[k] = FC_FN(norm_gradient)(f, at, j, x, n, mask);
+        b[k] = a[k] * (x - mean);
+    }
+    store_part(sum, load_part(sum, n) + (rows == 4 ? (a[0] + a[1]) + (a[2] + a[3]) : a[0]), n);
+    store_part(product, load_part(product, n) + (rows == 4 ? (b[0] + b[1]) + (b[2] + b[3]) : b[0]), n);
+}
+
+INLINE void FC_FN(norm_sums_row)(const fc_norm_job *f, ptrdiff_t r, const int mask, const int rows) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_piece)(f, r, j, LANES, mask, rows);
+    if (j < f->width) FC_FN(norm_sums_piece)(f, r, j, f->width - j, mask, rows);
+}
+
+INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask) {
+    ptrdiff_t r = 0;
+    for (; r + 4 <= f->rows; r += 4) FC_FN(norm_sums_row)(f, r, mask, 4);
+    for (; r < f->rows; r++) FC_FN(norm_sums_row)(f, r, mask, 1);
+}
+
+/* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy behind the ReLU. With a saved y the masked
+ * gradient is also written to out. */
+static void FC_FN(norm_sums)(const fc_norm_job *f, double *sums, double *products) {
+    const real *sum = f->scratch, *product = sum + f->width;
+    memset(f->scratch, 0, (size_t)(2 * f->width) * sizeof(real));
+    if (f->y) FC_FN(norm_sums_as)(f, FC_FN(mask_saved));
+    else if (f->relu) FC_FN(norm_sums_as)(f, FC_FN(mask_recompute));
+    else FC_FN(norm_sums_as)(f, FC_FN(mask_none));
+    for (ptrdiff_t j = 0; j < f->width; j++) {
+        sums[j] = (double)sum[j];
+        products[j] = (double)product[j];
+    }
+}
+
+INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int mask) {
+    const vec x = load_part((const real *)f->x + at, n);
+    const vec g = FC_FN(norm_gradient)(f, at, j, x, n, mask);
+    const vec centred = x - load_part((const real *)f->mean + j, n);
+    const vec rest = centred * load_part((const real *)f->slope + j, n) + load_part((const real *)f->offset + j, n);
+    store_part((real *)f->out + at, g * load_part((const real *)f->scale + j, n) + rest, n);
+}
+
+INLINE void FC_FN(norm_backward_as)(const fc_norm_job *f, const int mask) {
+    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
+        const ptrdiff_t width = f->n - at < f->width ? f->n - at : f->width;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= width; j += LANES) FC_FN(norm_backward_piece)(f, at + j, j, LANES, mask);
+        if (j < width) FC_FN(norm_backward_piece)(f, at + j, j, width - j, mask);
+    }
+}
+
+/* out = scale * g + slope * (x - mean) + offset on n elements that start with a row. */
+static void FC_FN(norm_backward)(const fc_norm_job *f) {
+    if (f->relu) FC_FN(norm_backward_as)(f, FC_FN(mask_recompute));
+    else FC_FN(norm_backward_as)(f, FC_FN(mask_none));
+}

@@ -1,0 +1,210 @@
+/* kernels.ukr.pool: windows of channels-last images: maximum and mean, forward and backward; included by body.h, no guard.
+ *
+ * Vectors run over channels. Fewer channels than lanes: a vector reaches into the next pixel where the buffer allows it, and
+ * what it writes there is overwritten when that pixel's turn comes (pixels go in ascending order). More channels: the last
+ * vector overlaps the one before. Only the last pixels of a row or an image are touched lane by lane. */
+
+#define bytes FC_FN(bytes)
+#define words FC_FN(words)
+typedef uint8_t bytes __attribute__((vector_size(FC_VBYTES * 8 / FC_BITS)));
+typedef int32_t words __attribute__((vector_size(4 * FC_VBYTES * 8 / FC_BITS)));
+
+INLINE ivec FC_FN(isplat)(FC_INT a) {
+#if FC_VBYTES * 8 / FC_BITS == 2
+    return (ivec)FC_SPLAT_2(a);
+#elif FC_VBYTES * 8 / FC_BITS == 4
+    return (ivec)FC_SPLAT_4(a);
+#elif FC_VBYTES * 8 / FC_BITS == 8
+    return (ivec)FC_SPLAT_8(a);
+#else
+    return (ivec)FC_SPLAT_16(a);
+#endif
+}
+
+/* Taps of windows: n lanes of 1-byte or 4-byte integers at element `at`. */
+INLINE void FC_FN(store_taps)(void *index, ptrdiff_t at, ivec taps, ptrdiff_t n, int wide) {
+    if (wide) {
+        const words t = __builtin_convertvector(taps, words);
+        memcpy((int32_t *)index + at, &t, n >= LANES ? sizeof t : (size_t)n * 4);
+    } else {
+        const bytes t = __builtin_convertvector(taps, bytes);
+        memcpy((uint8_t *)index + at, &t, n >= LANES ? sizeof t : (size_t)n);
+    }
+}
+
+INLINE ivec FC_FN(load_taps)(const void *index, ptrdiff_t at, ptrdiff_t n, int wide) {
+    if (wide) {
+        words t = {0};
+        memcpy(&t, (const int32_t *)index + at, n >= LANES ? sizeof t : (size_t)n * 4);
+        return __builtin_convertvector(t, ivec);
+    }
+    bytes t = {0};
+    memcpy(&t, (const uint8_t *)index + at, n >= LANES ? sizeof t : (size_t)n);
+    return __builtin_convertvector(t, ivec);
+}
+
+/* The vector that starts at channel c or, for the tail of at least one vector of channels, ends at the last one. */
+INLINE ptrdiff_t FC_FN(vector_at)(ptrdiff_t c, ptrdiff_t first, ptrdiff_t last) {
+    return c + LANES > last && last - first >= LANES ? last - LANES : c;
+}
+
+/* One window, nv vectors of channels. The first tap inside the image starts, a later one wins when it is larger or NaN. */
+INLINE void FC_FN(max_window)(const fc_window_job *w, ptrdiff_t from, ptrdiff_t out, ptrdiff_t first_tap, ptrdiff_t rows,
+                              ptrdiff_t cols, ptrdiff_t n, const int nv, const int with_index) {
+    vec best[2];
+    ivec taps[2];
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        best[v] = splat(-(real)__builtin_inff());
+        taps[v] = FC_FN(isplat)((FC_INT)first_tap);
+    }
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t s = 0; s < cols; s++) {
+            const real *p = (const real *)w->x + from + r * w->step_y + s * w->step_x;
+            const ivec tap = FC_FN(isplat)((FC_INT)(first_tap + r * w->kw + s));
+            UNROLL
+            for (int v = 0; v < nv; v++) {
+                const vec value = load_part(p + v * LANES, n);
+                const ivec wins = (ivec)(value > best[v]) | (ivec)(value != value);
+                best[v] = FC_FN(blend)(wins, value, best[v]);
+                if (with_index) taps[v] = (tap & wins) | (taps[v] & ~wins);
+            }
+        }
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        store_part((real *)w->y + out + v * LANES, best[v], n);
+        if (with_index) FC_FN(store_taps)(w->index, out + v * LANES, taps[v], n, w->wide_index);
+    }
+}
+
+/* May a vector be read at element `far` of x and written at element `out` of the row? */
+INLINE int FC_FN(window_room)(const fc_window_job *w, ptrdiff_t far, ptrdiff_t out) {
+    return far + LANES <= w->x_size && out + LANES <= w->ow * w->channels;
+}
+
+INLINE void FC_FN(max_pixel)(const fc_window_job *w, ptrdiff_t q, ptrdiff_t rows, ptrdiff_t cols, const int with_index) {
+    const ptrdiff_t from = w->row.at * w->x_row + w->cols[q].at * w->channels, out = q * w->channels;
+    const ptrdiff_t first_tap = rows && cols ? w->row.tap * w->kw + w->cols[q].tap : 0;
+    ptrdiff_t c = w->first;
+    for (; c + 2 * LANES <= w->last; c += 2 * LANES)
+        FC_FN(max_window)(w, from + c, out + c, first_tap, rows, cols, LANES, 2, with_index);
+    for (; c < w->last; c += LANES) {
+        const ptrdiff_t at = FC_FN(vector_at)(c, w->first, w->last);
+        if (at + LANES <= w->last || FC_FN(window_room)(w, from + (rows - 1) * w->step_y + (cols - 1) * w->step_x, out))
+            FC_FN(max_window)(w, from + at, out + at, first_tap, rows, cols, LANES, 1, with_index);
+        else
+            FC_FN(max_window)(w, from + at, out + at, first_tap, rows, cols, w->last - at, 1, with_index);
+    }
+}
+
+INLINE void FC_FN(max_row_as)(const fc_window_job *w, const int with_index) {
+    const ptrdiff_t rows = w->row.count;
+    for (ptrdiff_t q = 0; q < w->ow; q++) {
+        const ptrdiff_t cols = w->cols[q].count;
+        if (rows == 3 && cols == 3)
+            FC_FN(max_pixel)(w, q, 3, 3, with_index);
+        else if (rows == 2 && cols == 2)
+            FC_FN(max_pixel)(w, q, 2, 2, with_index);
+        else
+            FC_FN(max_pixel)(w, q, rows, cols, with_index);
+    }
+}
+
+/* One row of maxima and, unless index is NULL, the taps that won. A window without a tap gives -inf and tap 0. */
+static void FC_FN(max_row)(const fc_window_job *w) {
+    if (w->index) FC_FN(max_row_as)(w, 1);
+    else FC_FN(max_row_as)(w, 0);
+}
+
+/* The mean over one window; rows are summed one by one before they join, so that the error grows with rows + cols. */
+INLINE void FC_FN(mean_window)(const fc_window_job *w, ptrdiff_t from, ptrdiff_t out, ptrdiff_t cols, vec divisor, ptrdiff_t n,
+                               const int nv) {
+    vec total[4];
+    UNROLL
+    for (int v = 0; v < nv; v++) total[v] = splat(0);
+    for (ptrdiff_t r = 0; r < w->row.count; r++) {
+        const real *p = (const real *)w->x + from + r * w->step_y;
+        vec sum[4];
+        UNROLL
+        for (int v = 0; v < nv; v++) sum[v] = splat(0);
+        for (ptrdiff_t s = 0; s < cols; s++, p += w->step_x) {
+            UNROLL
+            for (int v = 0; v < nv; v++) sum[v] += load_part(p + v * LANES, n);
+        }
+        UNROLL
+        for (int v = 0; v < nv; v++) total[v] += sum[v];
+    }
+    UNROLL
+    for (int v = 0; v < nv; v++) store_part((real *)w->y + out + v * LANES, total[v] / divisor, n);
+}
+
+/* One row of means: the sum of each window over row.divisor * cols[q].divisor. */
+static void FC_FN(mean_row)(const fc_window_job *w) {
+    for (ptrdiff_t q = 0; q < w->ow; q++) {
+        const ptrdiff_t from = w->row.at * w->x_row + w->cols[q].at * w->channels, out = q * w->channels;
+        const ptrdiff_t cols = w->cols[q].count, far = from + (w->row.count - 1) * w->step_y + (cols - 1) * w->step_x;
+        const vec divisor = splat((real)(w->row.divisor * w->cols[q].divisor));
+        ptrdiff_t c = w->first;
+        for (; c + 4 * LANES <= w->last; c += 4 * LANES) FC_FN(mean_window)(w, from + c, out + c, cols, divisor, LANES, 4);
+        for (; c < w->last; c += LANES) {
+            const ptrdiff_t at = FC_FN(vector_at)(c, w->first, w->last);
+            if (at + LANES <= w->last || FC_FN(window_room)(w, far, out))
+                FC_FN(mean_window)(w, from + at, out + at, cols, divisor, LANES, 1);
+            else
+                FC_FN(mean_window)(w, from + at, out + at, cols, divisor, w->last - at, 1);
+        }
+    }
+}
+
+/* One pixel of dx, nv vectors of channels: the sum over the outputs that cover it. */
+INLINE void FC_FN(gather_pixel)(const fc_gather_job *g, ptrdiff_t q, ptrdiff_t c, ptrdiff_t n, const int nv, const int by_index) {
+    vec sum[2];
+    UNROLL
+    for (int v = 0; v < nv; v++) sum[v] = splat(0);
+    for (ptrdiff_t i = 0; i < g->n_rows; i++)
+        for (ptrdiff_t k = g->col_start[q]; k < g->col_start[q + 1]; k++) {
+            const fc_source row = g->rows[i], col = g->cols[k];
+            const ptrdiff_t at = row.out * g->dy_row + col.out * g->channels + c;
+            const ivec tap = FC_FN(isplat)((FC_INT)(row.tap * g->kw + col.tap));
+            const vec weight = splat((real)(row.weight * col.weight));
+            UNROLL
+            for (int v = 0; v < nv; v++) {
+                const vec dy = load_part((const real *)g->dy + at + v * LANES, n);
+                if (by_index) {
+                    const ivec won = FC_FN(load_taps)(g->index, at + v * LANES, n, g->wide_index) == tap;
+                    sum[v] += (vec)((ivec)dy & won);
+                } else {
+                    sum[v] += dy * weight;
+                }
+            }
+        }
+    UNROLL
+    for (int v = 0; v < nv; v++) store_part((real *)g->dx + q * g->channels + c + v * LANES, sum[v], n);
+}
+
+INLINE void FC_FN(gather_row_as)(const fc_gather_job *g, const int by_index) {
+    for (ptrdiff_t q = 0; q < g->iw; q++) {
+        const ptrdiff_t sources = g->col_start[q + 1] - g->col_start[q];
+        const ptrdiff_t far = g->n_rows && sources ? g->rows[g->n_rows - 1].out * g->dy_row +
+                                                         g->cols[g->col_start[q + 1] - 1].out * g->channels
+                                                   : 0;
+        const int room = far + LANES <= g->dy_size && (q * g->channels + LANES <= g->iw * g->channels);
+        ptrdiff_t c = g->first;
+        for (; c + 2 * LANES <= g->last; c += 2 * LANES) FC_FN(gather_pixel)(g, q, c, LANES, 2, by_index);
+        for (; c < g->last; c += LANES) {
+            const ptrdiff_t at = FC_FN(vector_at)(c, g->first, g->last);
+            if (at + LANES <= g->last || room)
+                FC_FN(gather_pixel)(g, q, at, LANES, 1, by_index);
+            else
+                FC_FN(gather_pixel)(g, q, at, g->last - at, 1, by_index);
+        }
+    }
+}
+
+/* One row of dx: with an index, dy of each covering window that this pixel won; without, dy times the weights. */
+static void FC_FN(gather_row)(const fc_gather_job *g) {
+    if (g->index) FC_FN(gather_row_as)(g, 1);
+    else FC_FN(gather_row_as)(g, 0);
+}
+#undef bytes
+#undef words

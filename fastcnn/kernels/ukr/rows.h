@@ -1,0 +1,133 @@
+/* kernels.ukr.rows: flat arrays and rows: ReLU, sums of columns, transposition; included by body.h, no guard. */
+
+/* Lanes of a where the mask is set, of b elsewhere. */
+INLINE vec FC_FN(blend)(ivec mask, vec a, vec b) { return (vec)(((ivec)a & mask) | ((ivec)b & ~mask)); }
+
+static void FC_FN(relu)(void *y_, const void *x_, ptrdiff_t n) {
+    real *y = y_;
+    const real *x = x_;
+    ptrdiff_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        UNROLL
+        for (int v = 0; v < 4; v++) store(y + i + v * LANES, relu_vec(load(x + i + v * LANES)));
+    }
+    for (; i < n; i += LANES) store_part(y + i, relu_vec(load_part(x + i, n - i)), n - i);
+}
+
+/* dx = dy where y > 0, else 0: a masked value, not a product, so that NaN and Inf behind a zero are cut. */
+static void FC_FN(relu_mask)(void *dx_, const void *dy_, const void *y_, ptrdiff_t n) {
+    real *dx = dx_;
+    const real *dy = dy_, *y = y_;
+    ptrdiff_t i = 0;
+    for (; i + 4 * LANES <= n; i += 4 * LANES) {
+        UNROLL
+        for (int v = 0; v < 4; v++) {
+            const ptrdiff_t at = i + v * LANES;
+            store(dx + at, (vec)((ivec)load(dy + at) & (ivec)(load(y + at) > splat(0))));
+        }
+    }
+    for (; i < n; i += LANES) {
+        const ivec mask = (ivec)(load_part(y + i, n - i) > splat(0));
+        store_part(dx + i, (vec)((ivec)load_part(dy + i, n - i) & mask), n - i);
+    }
+}
+
+INLINE void FC_FN(column_sums_piece)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t n, const int rows) {
+    vec t[8];
+    UNROLL
+    for (int k = 0; k < rows; k++) t[k] = load_part(x + k * stride, n);
+    const vec sum = rows == 1 ? t[0] : ((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7]));
+    store_part(acc, load_part(acc, n) + sum, n);
+}
+
+INLINE void FC_FN(column_sums_row)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t width, const int rows) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= width; j += LANES) FC_FN(column_sums_piece)(acc + j, x + j, stride, LANES, rows);
+    if (j < width) FC_FN(column_sums_piece)(acc + j, x + j, stride, width - j, rows);
+}
+
+/* sums[j] = sum over r of x[r*stride + j]. Eight rows are added as a tree before they join the sum: the error grows with
+ * rows / 8, and the rows are eight streams that the hardware prefetches. `scratch` holds width values. */
+static void FC_FN(column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
+    real *acc = scratch;
+    ptrdiff_t r = 0;
+    memset(acc, 0, (size_t)width * sizeof(real));
+    for (; r + 8 <= rows; r += 8) FC_FN(column_sums_row)(acc, (const real *)x + r * stride, stride, width, 8);
+    for (; r < rows; r++) FC_FN(column_sums_row)(acc, (const real *)x + r * stride, stride, width, 1);
+    for (ptrdiff_t j = 0; j < width; j++) sums[j] = (double)acc[j];
+}
+
+/* out[j] = sum over blocks b of part[b*width + j], in this order: the end of every chunked sum. */
+static void FC_FN(fold)(double *out, const double *part, ptrdiff_t blocks, ptrdiff_t width) {
+    for (ptrdiff_t j = 0; j < width; j++) out[j] = 0;
+    for (ptrdiff_t b = 0; b < blocks; b++)
+        for (ptrdiff_t j = 0; j < width; j++) out[j] += part[b * width + j];
+}
+
+/* Perfect shuffles of two vectors; log2(lanes) rounds of them on a square of vectors transpose it. */
+#if FC_VBYTES * 8 / FC_BITS == 2
+#define FC_LOW 0, 2
+#define FC_HIGH 1, 3
+#elif FC_VBYTES * 8 / FC_BITS == 4
+#define FC_LOW 0, 4, 1, 5
+#define FC_HIGH 2, 6, 3, 7
+#elif FC_VBYTES * 8 / FC_BITS == 8
+#define FC_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define FC_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define FC_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define FC_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#endif
+
+enum { FC_FN(lanes) = FC_VBYTES * 8 / FC_BITS };
+
+INLINE void FC_FN(transpose_square)(vec v[FC_FN(lanes)]) {
+    UNROLL
+    for (int round = 1; round < FC_FN(lanes); round *= 2) {
+        vec t[FC_FN(lanes)];
+        UNROLL
+        for (int i = 0; i < FC_FN(lanes) / 2; i++) {
+            t[2 * i] = __builtin_shufflevector(v[i], v[i + FC_FN(lanes) / 2], FC_LOW);
+            t[2 * i + 1] = __builtin_shufflevector(v[i], v[i + FC_FN(lanes) / 2], FC_HIGH);
+        }
+        UNROLL
+        for (int i = 0; i < FC_FN(lanes); i++) v[i] = t[i];
+    }
+}
+#undef FC_LOW
+#undef FC_HIGH
+
+/* dst[c*ldd + r] = src[r*lds + c] for r < rows, c < cols.
+ *
+ * Fewer than `lanes` channels of an image: vectors reach over a pixel's channels into the next pixel. What is written there
+ * comes in ascending order, so the next pixel's own values follow; the last pixels go one by one. */
+static void FC_FN(transpose)(void *dst_, ptrdiff_t ldd, const void *src_, ptrdiff_t lds, ptrdiff_t rows, ptrdiff_t cols) {
+    real *dst = dst_;
+    const real *src = src_;
+    const int few_rows = rows > 4 && rows < LANES && ldd == rows, few_cols = cols > 4 && cols < LANES && lds == cols;
+    for (ptrdiff_t r = 0; r < rows; r += LANES) {
+        const ptrdiff_t nr = rows - r < LANES ? rows - r : LANES;
+        for (ptrdiff_t c = 0; c < cols; c += LANES) {
+            const ptrdiff_t nc = cols - c < LANES ? cols - c : LANES;
+            const real *s = src + r * lds + c;
+            real *d = dst + c * ldd + r;
+            const int wide_in = nc == LANES || (few_cols && (r + LANES - 1) * lds + LANES <= rows * cols);
+            const int wide_out = nr == LANES || (few_rows && (c + LANES - 1) * ldd + LANES <= rows * cols);
+            if (wide_in && wide_out) {
+                vec v[FC_FN(lanes)];
+                UNROLL
+                for (int i = 0; i < FC_FN(lanes); i++) v[i] = i < nr ? load(s + i * lds) : splat(0);
+                FC_FN(transpose_square)(v);
+                UNROLL
+                for (int i = 0; i < FC_FN(lanes); i++)
+                    if (i < nc) store(d + i * ldd, v[i]);
+            } else if (nc >= nr) {
+                for (ptrdiff_t k = 0; k < nc; k++)
+                    for (ptrdiff_t i = 0; i < nr; i++) d[k * ldd + i] = s[i * lds + k];
+            } else {
+                for (ptrdiff_t i = 0; i < nr; i++)
+                    for (ptrdiff_t k = 0; k < nc; k++) d[k * ldd + i] = s[i * lds + k];
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+"""kernels.window: where the windows of pooling lie along one axis, and the loops over rows of windows.
+
+Max, average and adaptive pooling differ in these tables and in the micro-kernel, not in their loops. Backward gathers: each
+pixel of dx is written once, as the sum over the windows that cover it, in ascending order; rows are independent.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange
+
+from fastcnn.errors import ShapeError
+
+from fastcnn.kernels.layout cimport crew
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_gather_job, fc_source, fc_span, fc_ukr, fc_window_job, table
+
+cnp.import_array()
+
+
+cdef class Axis:
+    """The windows of one axis."""
+
+    cdef int find_sources(self) except -1:
+        """Invert the table: for each pixel the windows that cover it."""
+        cdef Py_ssize_t o, t, i, total = 0
+        cdef Py_ssize_t *start
+        cdef fc_source *s
+        for o in range(self.count):
+            total += self.spans[o].count
+        self.cover = block((self.size + 2) * sizeof(Py_ssize_t) + (total + 1) * sizeof(fc_source))
+        start = self.start = <Py_ssize_t *>(self.cover.data + (total + 1) * sizeof(fc_source))
+        s = self.sources = <fc_source *>self.cover.data
+        # counted two places further on, so that filling moves each start to where it belongs
+        for i in range(self.size + 2):
+            start[i] = 0
+        for o in range(self.count):
+            for t in range(self.spans[o].count):
+                start[self.spans[o].at + t * self.step + 2] += 1
+        for i in range(2, self.size + 2):
+            start[i] += start[i - 1]
+        for o in range(self.count):
+            for t in range(self.spans[o].count):
+                i = self.spans[o].at + t * self.step
+                s[start[i + 1]].out = o
+                s[start[i + 1]].tap = self.spans[o].tap + t
+                s[start[i + 1]].weight = 1.0 / self.spans[o].divisor
+                start[i + 1] += 1
+        return 0
+
+
+cdef Axis new_axis(Py_ssize_t size, Py_ssize_t count, Py_ssize_t step):
+    cdef Axis a = Axis.__new__(Axis)
+    a.size, a.count, a.step = size, count, step
+    a.memory = block((count + 1) * sizeof(fc_span))
+    a.spans = <fc_span *>a.memory.data
+    return a
+
+
+cdef Axis kernel_axis(Py_ssize_t size, Py_ssize_t k, Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation, Py_ssize_t count,
+                      bint include_pad):
+    """Windows of k taps, `dilation` apart; window o starts at o * stride - pad. Taps beyond the padding never count."""
+    cdef Axis a = new_axis(size, count, dilation)
+    cdef Py_ssize_t o, start, first, stop
+    for o in range(count):
+        start = o * stride - pad
+        first = 0 if start >= 0 else (-start + dilation - 1) // dilation
+        stop = min(k, max(<Py_ssize_t>0, (size - start + dilation - 1) // dilation)) if start < size else 0
+        a.spans[o].count = max(<Py_ssize_t>0, stop - first)
+        a.spans[o].tap = first if stop > first else 0
+        a.spans[o].at = start + first * dilation if stop > first else 0
+        a.spans[o].divisor = min(k, (size + pad - start + dilation - 1) // dilation) if include_pad else a.spans[o].count
+    return a
+
+
+cdef Axis bin_axis(Py_ssize_t size, Py_ssize_t count):
+    """Bins [floor(o * size / count), ceil((o + 1) * size / count))."""
+    cdef Axis a = new_axis(size, count, 1)
+    cdef Py_ssize_t o
+    for o in range(count):
+        a.spans[o].at = o * size // count
+        a.spans[o].tap = 0
+        a.spans[o].count = a.spans[o].divisor = ((o + 1) * size + count - 1) // count - o * size // count
+    return a
+
+
+cdef int check_shape(str op, str name, cnp.ndarray a, Py_ssize_t n, Py_ssize_t c, Py_ssize_t h, Py_ssize_t w) except -1:
+    if (cnp.PyArray_DIM(a, 0) != n or cnp.PyArray_DIM(a, 1) != c or cnp.PyArray_DIM(a, 2) != h or cnp.PyArray_DIM(a, 3) != w):
+        raise ShapeError(f"{op}: {name} must be {(n, c, h, w)}, got {name}.shape={np.shape(a)}")
+    return 0
+
+
+cdef Py_ssize_t channel_splits(const fc_ukr *u, Py_ssize_t rows, Py_ssize_t channels, int threads) noexcept nogil:
+    """Parts of the channels, each at least a vector, when there are few rows to share out."""
+    if rows >= 4 * threads or threads == 1:
+        return 1
+    return max(<Py_ssize_t>1, min((4 * threads + rows - 1) // rows, channels // u.lanes))
+
+
+cdef inline Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
+    """First channel of a part: a multiple of the lanes, so that only the last part has a tail."""
+    return channels if part == splits else channels // u.lanes * part // splits * u.lanes
+
+
+cdef void pool_row(const fc_ukr *u, const fc_window_job *all_, const fc_span *rows, Py_ssize_t oh, Py_ssize_t x_batch,
+                   Py_ssize_t row, Py_ssize_t part, Py_ssize_t splits, bint maximum) noexcept nogil:
+    cdef fc_window_job job = all_[0]
+    cdef Py_ssize_t n = row // oh, width = job.ow * job.channels
+    job.row = rows[row % oh]
+    job.x = <const char *>job.x + n * x_batch * u.item
+    job.x_size -= n * x_batch
+    job.y = <char *>job.y + row * width * u.item
+    if job.index != NULL:
+        job.index = <char *>job.index + row * width * (4 if job.wide_index else 1)
+    job.first = split_at(u, job.channels, part, splits)
+    job.last = split_at(u, job.channels, part + 1, splits)
+    if maximum:
+        u.max_row(&job)
+    else:
+        u.mean_row(&job)
+
+
+cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads):
+    """Return y (batch, channels, rows.count, cols.count) of a dense channels-last x; fills `index` unless it is None."""
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), oh = rows.count, tasks, splits, t
+    cdef cnp.ndarray y = empty_nchw(batch, channels, oh, cols.count, x.dtype.num)
+    cdef const fc_ukr *u = table(x.itemsize)
+    cdef const fc_span *spans = rows.spans
+    cdef fc_window_job job
+    cdef Py_ssize_t x_batch = rows.size * cols.size * channels
+    if y.size == 0:
+        return y
+    job.x, job.y, job.index = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), NULL
+    job.wide_index = False
+    if index is not None:
+        job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
+    job.cols, job.ow, job.channels, job.kw = cols.spans, cols.count, channels, kw
+    job.x_row, job.step_y, job.step_x = cols.size * channels, rows.step * cols.size * channels, cols.step * channels
+    job.x_size = x.size
+    threads = crew(<double>(x.size + y.size) * u.item, threads)
+    splits = channel_splits(u, batch * oh, channels, threads)
+    tasks = batch * oh * splits
+    with nogil:
+        for t in prange(tasks, num_threads=threads, schedule="static"):
+            pool_row(u, &job, spans, oh, x_batch, t // splits, t % splits, splits, maximum)
+    return y
+
+
+cdef void spread_row(const fc_ukr *u, const fc_gather_job *all_, const fc_source *sources, const Py_ssize_t *start, Py_ssize_t ih,
+                     Py_ssize_t dy_batch, Py_ssize_t row, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
+    cdef fc_gather_job job = all_[0]
+    cdef Py_ssize_t n = row // ih, i = row % ih
+    job.rows = sources + start[i]
+    job.n_rows = start[i + 1] - start[i]
+    job.dx = <char *>job.dx + row * job.iw * job.channels * u.item
+    job.dy = <const char *>job.dy + n * dy_batch * u.item
+    job.dy_size -= n * dy_batch
+    if job.index != NULL:
+        job.index = <const char *>job.index + n * dy_batch * (4 if job.wide_index else 1)
+    job.first = split_at(u, job.channels, part, splits)
+    job.last = split_at(u, job.channels, part + 1, splits)
+    u.gather_row(&job)
+
+
+cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
+    """Return dx (batch, channels, rows.size, cols.size) of a dense channels-last dy; a mean when `index` is None."""
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size, tasks, splits, t
+    cdef cnp.ndarray dx = empty_nchw(batch, channels, ih, cols.size, dy.dtype.num)
+    cdef const fc_ukr *u = table(dy.itemsize)
+    cdef const fc_source *sources
+    cdef const Py_ssize_t *start
+    cdef fc_gather_job job
+    cdef Py_ssize_t dy_batch = rows.count * cols.count * channels
+    if dx.size == 0:
+        return dx
+    rows.find_sources()
+    cols.find_sources()
+    sources, start = rows.sources, rows.start
+    job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL
+    job.wide_index = False
+    if index is not None:
+        job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
+    job.cols, job.col_start, job.iw, job.channels, job.kw = cols.sources, cols.start, cols.size, channels, kw
+    job.dy_row, job.dy_size = cols.count * channels, dy.size
+    threads = crew(<double>(dx.size + dy.size) * u.item, threads)
+    splits = channel_splits(u, batch * ih, channels, threads)
+    tasks = batch * ih * splits
+    with nogil:
+        for t in prange(tasks, num_threads=threads, schedule="static"):
+            spread_row(u, &job, sources, start, ih, dy_batch, t // splits, t % splits, splits)
+    return dx
