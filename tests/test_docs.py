@@ -67,7 +67,6 @@ def test_cited_papers_are_listed():
 def test_python_in_documents_runs(path, tmp_path, monkeypatch):
     """The blocks of a document run one after the other, as one program, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdout", open(tmp_path / "out.txt", "w"))  # noqa: SIM115
     text = path.read_text()
     program: dict = {"__name__": "document"}
     for block in BLOCK.finditer(text):
