@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+# Two thread pools that wait by spinning, NumPy's and the kernels', would take turns on few cores: ten times slower.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"
+
 import numpy as np
 import pytest
 
