@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..errors import ArgumentError
+from ..kernels import update
+from ..threads import get_num_threads
 from .optimizer import Optimizer
 
 
@@ -37,29 +37,27 @@ class Adam(Optimizer):
             raise ArgumentError(f"{type(self).__name__}: betas must be two numbers from 0 to below 1, got {betas!r}")
 
     def _update(self, param, grad, state, options):
-        (beta1, beta2), lr, decay = options["betas"], options["lr"], options["weight_decay"]
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(param), exp_avg_sq=np.zeros_like(param))
+        if options["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = np.zeros_like(param)
         state["step"] += 1
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        g = grad
-        if self.decoupled:
-            param *= 1 - lr * decay
-        elif decay:
-            g = grad + decay * param
-        mean *= beta1
-        mean += (1 - beta1) * g
-        square *= beta2
-        square += (1 - beta2) * (g * g)
-        if options["amsgrad"]:
-            largest = state.setdefault("max_exp_avg_sq", np.zeros_like(param))
-            square = np.maximum(largest, square, out=largest)
-        root = np.sqrt(square)
-        root /= math.sqrt(1 - beta2 ** state["step"])
-        root += options["eps"]
-        step = np.divide(mean, root, out=root)
-        step *= lr / (1 - beta1 ** state["step"])
-        param -= step
+        beta1, beta2 = options["betas"]
+        update.adam(
+            param,
+            grad,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if options["amsgrad"] else None,
+            step=state["step"],
+            lr=options["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            eps=options["eps"],
+            weight_decay=options["weight_decay"],
+            decoupled=self.decoupled,
+            threads=get_num_threads(),
+        )
 
 
 class AdamW(Adam):

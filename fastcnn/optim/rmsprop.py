@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError
+from ..kernels import update
+from ..threads import get_num_threads
 from .optimizer import Optimizer
 
 
@@ -35,27 +37,19 @@ class RMSprop(Optimizer):
             raise ArgumentError(f"RMSprop: alpha must be between 0 and 1, got {options['alpha']!r}")
 
     def _update(self, param, grad, state, options):
-        alpha = options["alpha"]
-        if not state:
-            state["square_avg"] = np.zeros_like(param)
-        g = grad + options["weight_decay"] * param if options["weight_decay"] else grad
-        square = state["square_avg"]
-        square *= alpha
-        square += (1 - alpha) * (g * g)
-        if options["centered"]:
-            mean = state.setdefault("grad_avg", np.zeros_like(param))
-            mean *= alpha
-            mean += (1 - alpha) * g
-            root = np.sqrt(square - mean * mean)
-        else:
-            root = np.sqrt(square)
-        root += options["eps"]
-        step = np.divide(g, root, out=root)
-        if options["momentum"]:
-            buffer = state.setdefault("momentum_buffer", np.zeros_like(param))
-            buffer *= options["momentum"]
-            buffer += step
-            param -= options["lr"] * buffer
-        else:
-            step *= options["lr"]
-            param -= step
+        for name, wanted in (("square_avg", True), ("grad_avg", options["centered"]), ("momentum_buffer", options["momentum"])):
+            if wanted and name not in state:
+                state[name] = np.zeros_like(param)
+        update.rmsprop(
+            param,
+            grad,
+            state["square_avg"],
+            state["grad_avg"] if options["centered"] else None,
+            state["momentum_buffer"] if options["momentum"] else None,
+            lr=options["lr"],
+            alpha=options["alpha"],
+            eps=options["eps"],
+            momentum=options["momentum"],
+            weight_decay=options["weight_decay"],
+            threads=get_num_threads(),
+        )

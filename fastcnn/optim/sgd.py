@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ArgumentError
+from ..kernels import update
+from ..threads import get_num_threads
 from .optimizer import Optimizer
 
 
@@ -36,25 +38,18 @@ class SGD(Optimizer):
             )
 
     def _update(self, param, grad, state, options):
-        lr, momentum, decay = options["lr"], options["momentum"], options["weight_decay"]
-        if decay:
-            step = param * decay  # scratch from here on
-            step += grad
-        else:
-            step = np.array(grad, order="K")
-        if momentum:
-            buffer = state.get("momentum_buffer")
-            if buffer is None:
-                buffer = state["momentum_buffer"] = step.copy(order="K")
-            else:
-                buffer *= momentum
-                if options["dampening"]:
-                    buffer += (1 - options["dampening"]) * step
-                else:
-                    buffer += step
-            if options["nesterov"]:
-                step += momentum * buffer
-            else:
-                step[...] = buffer
-        step *= lr
-        param -= step
+        first = "momentum_buffer" not in state
+        if options["momentum"] and first:
+            state["momentum_buffer"] = np.empty_like(param)
+        update.sgd(
+            param,
+            grad,
+            state["momentum_buffer"] if options["momentum"] else None,
+            lr=options["lr"],
+            momentum=options["momentum"],
+            dampening=options["dampening"],
+            weight_decay=options["weight_decay"],
+            nesterov=options["nesterov"],
+            first=first,
+            threads=get_num_threads(),
+        )

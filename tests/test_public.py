@@ -1,0 +1,75 @@
+"""tests.test_public: what `import fastcnn` brings, and what it does not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+from fastcnn.errors import ArgumentError
+
+
+def in_new_process(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+def test_every_public_name_exists():
+    assert all(hasattr(fc, name) for name in fc.__all__ if name != "show_config")
+    assert set(fc.__all__) <= set(dir(fc))
+
+
+def test_unknown_names():
+    with pytest.raises(AttributeError, match="module 'fastcnn' has no attribute 'nothing'"):
+        fc.nothing  # noqa: B018
+
+
+def test_rooms_are_imported_at_their_first_use():
+    code = (
+        "import sys, fastcnn as fc; early = 'fastcnn.data' in sys.modules; fc.data; print(early, 'fastcnn.data' in sys.modules)"
+    )
+    assert in_new_process(code) == "False True"
+
+
+def test_import_brings_no_other_package_than_numpy():
+    code = (
+        "import sys, numpy, numpy.random; before = set(sys.modules); import fastcnn; "
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
+    )
+    brought = [name for name in in_new_process(code).split() if not name.startswith("_cython_")]  # Cython's shared types
+    assert brought == ["fastcnn"]
+
+
+def test_import_is_fast():
+    code = "import time, numpy, numpy.random; t = time.perf_counter(); import fastcnn; print(time.perf_counter() - t)"
+    # 0.3 s is promised with numpy, which takes half of that; the best of three, because other processes run
+    assert min(float(in_new_process(code)) for _ in range(3)) < 0.15
+
+
+def test_seed_and_generator_state():
+    fc.manual_seed(1)
+    state = fc.rng.get_state()
+    a = fc.rng.generator().random(3)
+    fc.rng.set_state(state)
+    assert np.array_equal(a, fc.rng.generator().random(3))
+    fc.manual_seed(1)
+    assert np.array_equal(a, fc.rng.generator().random(3))
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", None, True])
+def test_bad_seed(seed):
+    with pytest.raises(ArgumentError, match=r"^manual_seed: seed must be an int of at least 0"):
+        fc.manual_seed(seed)
+
+
+@pytest.mark.parametrize("state", [{}, {"bit_generator": "MT19937"}, None, {"bit_generator": "PCG64", "state": {}}])
+def test_bad_generator_state(state):
+    with pytest.raises(ArgumentError, match=r"^rng.set_state: not a state of PCG64"):
+        fc.rng.set_state(state)
+
+
+def test_tensor_ops_at_the_top():
+    x = fc.tensor([[1.0, 2.0]])
+    assert fc.concat([x, x], 1).shape == (1, 4) and fc.flatten(x).shape == (2,) and fc.relu(-x).sum().item() == 0
