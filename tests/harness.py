@@ -169,9 +169,9 @@ def _first(what, g, w, wrong, problem) -> str:
     return f"{what} {problem} at {at}: {g[at]!r}, expected {w[at]!r} ({np.count_nonzero(wrong)} of {wrong.size} are wrong)"
 
 
-def _run(op, impl, case, args, want, *, isa, count, dtype, exact) -> None:
+def _run(op, impl, case, args, want, *, isa, count, dtype, exact, **options) -> None:
     with np.errstate(all="ignore"):  # an implementation may be written in NumPy
-        got = call(impl, args, isa, count)
+        got = call(impl, args, isa, count, **options)
     problem, winograd = PROBLEMS[op], is_winograd(impl)
     length = problem.length(case)
     scale = problem.scale(max(length, 1), *args)
@@ -204,15 +204,15 @@ def check(op, impl, case, *, isa=None, count=1, dtype="float32", layout="nhwc", 
     return True
 
 
-def check_arguments(op, impl, case, args, *, isa=None, count=1, exact=False) -> bool:
-    """Compare `impl` with the reference on arguments made by the test: NaN, Inf, broadcast arrays, large offsets."""
+def check_arguments(op, impl, case, args, *, isa=None, count=1, exact=False, **options) -> bool:
+    """Compare `impl` with the reference on arguments (and options of both) made by the test."""
     if not impl.accepts(*args):
         return False
     with np.errstate(all="ignore"):
-        want = as_tuple(reference(op).function(*args))
-    options = {"isa": isa, "count": count, "dtype": args[0].dtype.name}
-    with _explained(op, impl, case, **options):
-        _run(op, impl, case, args, want, exact=exact, **options)
+        want = as_tuple(reference(op).run(*args, **options))
+    how = {"isa": isa, "count": count, "dtype": args[0].dtype.name}
+    with _explained(op, impl, case, **how, **{name: a if np.isscalar(a) else "array" for name, a in options.items()}):
+        _run(op, impl, case, args, want, exact=exact, **how, **options)
     return True
 
 

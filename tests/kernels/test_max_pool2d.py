@@ -93,3 +93,14 @@ def test_broadcast_gradient(impl, name):
     args = (np.broadcast_to(np.float32(0.5), dy.shape), index, case)
     for isa in harness.ISAS:
         harness.check_arguments(OPS[1], impl, case, args, isa=isa, count=2, exact=True)
+
+
+@pytest.mark.parametrize("impl", [impl for impl in FORWARD if impl.compiled], ids=harness.row_id)
+def test_without_the_index(impl):
+    """Inference needs no index; the values are the same."""
+    for case in MAX_POOL2D.values():
+        args = harness.arguments(OPS[0], case)
+        for isa in harness.ISAS:
+            y, index = harness.call(impl, args, isa, 2, need_index=False)
+            assert index is None
+            np.testing.assert_array_equal(y, harness.call(impl, args, isa, 1)[0])

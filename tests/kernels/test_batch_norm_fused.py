@@ -1,0 +1,98 @@
+"""tests.kernels.test_batch_norm_fused: batch norm with the ReLU and the addition that follow it, in one pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcnn.reference import batch_norm as truth
+from fastcnn.reference.relu import relu_forward
+
+from .. import harness
+from ..cases import BATCH_NORM, LAYOUTS, lay
+from ..problems import EPS
+
+FORWARD, BACKWARD, INFERENCE = "batch_norm_forward", "batch_norm_backward", "batch_norm_inference"
+FUSED = [(relu, added) for relu in (True, False) for added in (True, False)]
+
+
+def rows(*ops):
+    return [(op, impl, name) for op in ops for impl, name in harness.rows(op) if impl.compiled]
+
+
+def residual(shape, dtype):
+    return np.random.default_rng(9).standard_normal(shape).astype(dtype)
+
+
+def check(op, impl, case, args, **options):
+    for isa in harness.ISAS:
+        for count in (1, 2):
+            harness.check_arguments(op, impl, case, args, isa=isa, count=count, **options)
+
+
+@pytest.mark.parametrize(("relu", "added"), FUSED)
+@pytest.mark.parametrize(("op", "impl", "name"), rows(FORWARD, INFERENCE), ids=harness.row_id)
+def test_relu_and_addition(op, impl, name, relu, added):
+    shape = BATCH_NORM[name]
+    for dtype in harness.DTYPES:
+        for optional in (True, False):
+            args = harness.arguments(op, shape, dtype, optional=optional)
+            check(op, impl, shape, args, relu=relu, residual=residual(shape, dtype) if added else None)
+
+
+@pytest.mark.parametrize("given", ["bias", "output"])
+@pytest.mark.parametrize(("op", "impl", "name"), rows(BACKWARD), ids=harness.row_id)
+def test_backward_through_the_relu(op, impl, name, given):
+    """The ReLU's mask comes from the saved output (then its gradient is returned as well) or is computed again from x."""
+    shape = BATCH_NORM[name]
+    for dtype in harness.DTYPES:
+        for optional in (True, False):
+            args = harness.arguments(op, shape, dtype, optional=optional)
+            _, x, weight, mean, var, _ = args
+            bias = None if weight is None else residual(shape[1], dtype)
+            y = relu_forward(truth.batch_norm_inference(x, weight, bias, mean, var, EPS))
+            if given == "output":
+                y = relu_forward(y + residual(shape, dtype))
+                check(op, impl, shape, args, relu=True, y=y)
+            elif np.prod(shape) > shape[1]:  # one value per channel is its own mean: the sign of 0 + bias, or of nothing
+                check(op, impl, shape, args, relu=True, bias=bias)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("op", [FORWARD, INFERENCE])
+def test_layout_of_the_residual(op, layout):
+    for shape in (BATCH_NORM["images"], BATCH_NORM["vectors"]):
+        args = harness.arguments(op, shape)
+        for impl in harness.implementations(op):
+            check(op, impl, shape, args, relu=True, residual=lay(residual(shape, "float32"), layout))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layout_of_the_saved_output(layout):
+    for shape in (BATCH_NORM["images"], BATCH_NORM["vectors"]):
+        args = harness.arguments(BACKWARD, shape)
+        for impl in harness.implementations(BACKWARD):
+            check(BACKWARD, impl, shape, args, relu=True, y=lay(np.maximum(residual(shape, "float32"), 0), layout))
+
+
+@pytest.mark.parametrize("op", [FORWARD, INFERENCE])
+def test_nan_passes_the_fused_relu(op):
+    shape = (2, 19, 4, 3)
+    x, *rest = harness.arguments(op, shape)
+    for lane in range(shape[1]):
+        added = residual(shape, "float32")
+        added[0, lane, 1, 2] = np.nan
+        for impl in harness.implementations(op):
+            isa = harness.ISAS[lane % len(harness.ISAS)]
+            harness.check_arguments(op, impl, shape, (x, *rest), isa=isa, relu=True, residual=added)
+
+
+@pytest.mark.parametrize("name", ["large_plane", "vectors"])
+def test_same_bits_for_every_thread_count(name):
+    shape = BATCH_NORM[name]
+    for op, options in ((FORWARD, {"residual": residual(shape, "float32")}), (BACKWARD, {"y": residual(shape, "float32")})):
+        args = harness.arguments(op, shape)
+        for impl in harness.implementations(op):
+            for isa in harness.ISAS:
+                digests = {harness.digest(harness.call(impl, args, isa, n, relu=True, **options)) for n in (1, 2, 3, 4)}
+                assert len(digests) == 1
