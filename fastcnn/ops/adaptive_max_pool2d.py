@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd import Tensor, record
+from ..autograd import Tensor, is_grad_enabled, record
 from ..errors import ShapeError
 from ..kernels import select as kernels
 from ..shapes import pair, pool2d_case
@@ -40,12 +40,12 @@ def adaptive_max_pool2d(x, output_size) -> Tensor:
     if shape[2] % oh or shape[3] % ow:
         raise ShapeError(f"adaptive_max_pool2d: output_size={(oh, ow)} does not divide the image (x.shape={shape})")
     case = pool2d_case(shape, (shape[2] // oh, shape[3] // ow), op="adaptive_max_pool2d")
-    y, saved = _forward(x.data, case)
+    y, saved = _forward(x.data, case, need_index=x.requires_grad and is_grad_enabled())
     return record("max_pool2d", (x,), y, _backward, saved, case)
 
 
-def _forward(x, case):
-    return kernels.max_pool2d_forward(x, case)
+def _forward(x, case, need_index=True):
+    return kernels.max_pool2d_forward(x, case, need_index=need_index)
 
 
 def _backward(dy, saved, case, needs):

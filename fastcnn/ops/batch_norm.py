@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Tensor, record
 from ..errors import ArgumentError, ShapeError
 from ..kernels import select as kernels
-from .operands import float_tensor, same_dtype
+from .operands import float_tensor, number, same_dtype
 
 
 class BatchNormCase(NamedTuple):
@@ -52,13 +52,12 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
             if value.data.shape != (shape[1],):
                 raise ShapeError(f"batch_norm: {name} must have shape ({shape[1]},), got {value.data.shape} (x.shape={shape})")
     running_mean, running_var, weight, bias = named.values()
-    if not eps > 0:
-        raise ArgumentError(f"batch_norm: eps must be above 0, got {eps!r}")
+    eps, momentum = number("batch_norm", "eps", eps, 0), number("batch_norm", "momentum", momentum, 0, 1)
     if training and x.data.size == shape[1]:
         raise ShapeError(f"batch_norm: training needs more than one value per channel (x.shape={shape})")
     if not training and (running_mean is None or running_var is None):
         raise ArgumentError("batch_norm: without training, running_mean and running_var are needed")
-    case = BatchNormCase(bool(training), float(eps), running_mean, running_var)
+    case = BatchNormCase(bool(training), eps, running_mean, running_var)
     y, saved = _forward(x.data, None if weight is None else weight.data, None if bias is None else bias.data, case)
     if training and running_mean is not None and running_var is not None and x.data.size:
         count = x.data.size // shape[1]

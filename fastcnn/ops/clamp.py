@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from .operands import float_tensor
+from .operands import float_tensor, number
 
 
 def clamp(x, min=None, max=None) -> Tensor:
@@ -18,7 +18,10 @@ def clamp(x, min=None, max=None) -> Tensor:
     if min is None and max is None:
         raise ArgumentError("clamp: at least one of min and max is needed")
     kind = x.data.dtype.type
-    case = (None if min is None else kind(min), None if max is None else kind(max))
+    case = (
+        None if min is None else kind(number("clamp", "min", min)),
+        None if max is None else kind(number("clamp", "max", max)),
+    )
     y, saved = _forward(x.data, case)
     return record("clamp", (x,), y, _backward, saved, case)
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Tensor, record
 from ..errors import ArgumentError, ShapeError
 from ..kernels import select as kernels
-from .operands import as_tensor, class_numbers, float_tensor
+from .operands import as_tensor, class_numbers, float_tensor, number, whole
 
 
 class CrossEntropyCase(NamedTuple):
@@ -55,10 +55,9 @@ def cross_entropy(x, target, *, reduction="mean", label_smoothing=0.0, ignore_in
         )
     if reduction not in ("mean", "sum", "none"):
         raise ArgumentError(f"cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise ArgumentError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing!r}")
-    case = CrossEntropyCase(reduction, float(label_smoothing), ignore_index)
-    target, ignored = class_numbers("cross_entropy", target, x.data.shape, ignore_index)
+    smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
+    case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
+    target, ignored = class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
     loss, saved = _forward(x.data, target, ignored, case)
     return record("cross_entropy", (x,), loss, _backward, saved, case)
 

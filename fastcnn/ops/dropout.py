@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor, record
-from ..errors import ArgumentError
 from ..rng import generator
-from .operands import float_tensor, memory_order
+from .operands import float_tensor, memory_order, number
 
 
 def dropout(x, p=0.5, training=True) -> Tensor:
@@ -17,12 +16,11 @@ def dropout(x, p=0.5, training=True) -> Tensor:
     byte per element.
     """
     x = float_tensor("dropout", "x", x)
-    if not 0.0 <= p <= 1.0:
-        raise ArgumentError(f"dropout: p must be between 0 and 1, got {p!r}")
+    p = number("dropout", "p", p, 0, 1)
     if not training or p == 0.0:
         return x
-    y, saved = _forward(x.data, float(p))
-    return record("dropout", (x,), y, _backward, saved, float(p))
+    y, saved = _forward(x.data, p)
+    return record("dropout", (x,), y, _backward, saved, p)
 
 
 def _forward(x, case):

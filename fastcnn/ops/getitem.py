@@ -20,7 +20,7 @@ def getitem(x, index) -> Tensor:
         y, saved = _forward(x.data, case)
     except IndexError as error:
         raise IndexError(f"getitem: {error} (x.shape={x.data.shape})") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(f"getitem: {error} (x.shape={x.data.shape})") from None
     return record("getitem", (x,), y, _backward, saved, case)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ..autograd import Tensor, record
+from ..autograd import Tensor, is_grad_enabled, record
 from ..kernels import select as kernels
 from ..shapes import pool2d_case
 from .operands import float_tensor
@@ -34,7 +34,7 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
     Notes
     -----
-    Saved for backward: one byte per output (the position in the window). Equal largest values: the first one, row by row.
+    Saved, if backward needs it: one byte per output (the position in the window). Equal largest values: the first, row by row.
     """
     x = float_tensor("max_pool2d", "x", x)
     options = (x.data.shape, kernel_size, stride, padding, dilation, ceil_mode)
@@ -42,12 +42,12 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
         case = _known_case(*options, op="max_pool2d")
     except TypeError:  # a list among the options is not hashable
         case = pool2d_case(*options, op="max_pool2d")
-    y, saved = _forward(x.data, case)
+    y, saved = _forward(x.data, case, need_index=x.requires_grad and is_grad_enabled())
     return record("max_pool2d", (x,), y, _backward, saved, case)
 
 
-def _forward(x, case):
-    return kernels.max_pool2d_forward(x, case)
+def _forward(x, case, need_index=True):
+    return kernels.max_pool2d_forward(x, case, need_index=need_index)
 
 
 def _backward(dy, saved, case, needs):

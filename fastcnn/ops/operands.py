@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from operator import index
 
 import numpy as np
 from numpy import ndarray
@@ -46,12 +47,26 @@ def same_dtype(op: str, x: Tensor, name: str, other) -> Tensor:
     return other
 
 
+def whole(op: str, name: str, value) -> int:
+    """Return `value` as an int; raise ArgumentError for anything else, 1.0 too."""
+    try:
+        return index(value)
+    except TypeError:
+        raise ArgumentError(f"{op}: {name} must be an int, got {value!r}") from None
+
+
+def number(op: str, name: str, value, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return `value` as a float; raise ArgumentError unless it is a real number from low to high (NaN is in no range)."""
+    if not isinstance(value, (int, float, np.integer, np.floating)):
+        raise ArgumentError(f"{op}: {name} must be a number, got {value!r}")
+    if not low <= value <= high:
+        raise ArgumentError(f"{op}: {name} must be between {low:g} and {high:g}, got {value!r}")
+    return float(value)
+
+
 def axis(op: str, name: str, value, ndim: int) -> int:
     """Return the axis `value` as 0..ndim-1; negative counts from the end."""
-    try:
-        i = value.__index__()
-    except AttributeError:
-        raise ArgumentError(f"{op}: {name} must be an int, got {value!r}") from None
+    i = whole(op, name, value)
     if not -max(ndim, 1) <= i < max(ndim, 1):
         raise ArgumentError(f"{op}: {name} must be between {-ndim} and {ndim - 1}, got {value}")
     return i % max(ndim, 1)

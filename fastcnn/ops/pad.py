@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
 from ..shapes import MAX_SIZE
-from .operands import as_tensor, memory_order, zeros
+from .operands import as_tensor, memory_order, number, zeros
 
 
 def pad(x, pad, value=0.0) -> Tensor:
@@ -26,8 +26,9 @@ def pad(x, pad, value=0.0) -> Tensor:
         raise ArgumentError(f"pad: pad must be ints of at least 0, got {wanted!r}")
     widths = [(0, 0)] * (ndim - len(wanted) // 2)
     widths += [(int(wanted[i]), int(wanted[i + 1])) for i in range(len(wanted) - 2, -1, -2)]
-    y, saved = _forward(x.data, (tuple(widths), value))
-    return record("pad", (x,), y, _backward, saved, (tuple(widths), value))
+    case = tuple(widths), number("pad", "value", value)
+    y, saved = _forward(x.data, case)
+    return record("pad", (x,), y, _backward, saved, case)
 
 
 def _forward(x, case):

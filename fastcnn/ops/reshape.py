@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..autograd import Tensor, record
-from ..errors import ArgumentError, ShapeError
-from .operands import as_tensor
+from ..errors import ShapeError
+from .operands import as_tensor, whole
 
 
 def reshape(x, shape) -> Tensor:
@@ -14,10 +14,7 @@ def reshape(x, shape) -> Tensor:
     are 1 x 1 pixels.
     """
     x = as_tensor("reshape", "x", x)
-    try:
-        case = tuple(s.__index__() for s in (shape if isinstance(shape, (tuple, list)) else (shape,)))
-    except AttributeError:
-        raise ArgumentError(f"reshape: shape must be ints, got {shape!r}") from None
+    case = tuple(whole("reshape", "shape", size) for size in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     try:
         y, saved = _forward(x.data, case)
     except (ValueError, OverflowError):

@@ -44,8 +44,8 @@ def test_one_pixel_images_share_memory():
         ((4, -1), ShapeError, "do not fit"),
         ((2**62, 2**62), ShapeError, "do not fit"),
         ((2**70,), ShapeError, "do not fit"),
-        ((2.0, 3.0), ArgumentError, "^reshape: shape must be ints"),
-        ("ab", ArgumentError, "^reshape: shape must be ints"),
+        ((2.0, 3.0), ArgumentError, "^reshape: shape must be an int"),
+        ("ab", ArgumentError, "^reshape: shape must be an int"),
     ],
 )
 def test_bad_input(shape, error, text):
