@@ -1,9 +1,9 @@
 """kernels.conv2d_winograd: 3x3 stride-1 convolution by Winograd's F(4x4,3x3), and its weight gradient by F(3x3,4x4).
 
 36 products of (tiles x channels) matrices replace 9 taps for each of 16 outputs: a quarter of the multiply-adds. Two schedules:
-fused, where a task takes a block of tiles whose transform stays in L2 through products and output transform; and staged, where
-the whole team transforms, multiplies and transforms back a chunk of tiles that stays in L3, so that large weights are read
-once for each chunk. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights. An element's sum has one
+fused, where a task takes a block of tiles whose transform stays in L2 through products and output transform; and stationary, for
+weights that would leave the caches, where a task takes a panel of weights, transforms a piece of it and multiplies all tiles of a
+chunk by it at once. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights. An element's sum has one
 order, whatever the schedule, the blocks and the threads. Inf and NaN spread over their 4x4 tile.
 """
 
@@ -23,12 +23,14 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_wi
 cnp.import_array()
 
 cdef enum:
-
-    STAGED_BYTES = 8 << 20      # transformed tiles and products of a chunk: they stay in L3
+    FUSED_BYTES = 300 * 1024    # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
+    LARGE_WEIGHTS = 16 << 20    # transformed weights beyond this leave L3: transform them where they are used
+    STATIONARY_TILES = 64       # their products of one panel take 36 * 64 * 128 bytes of L2
+    DEPTH = 64                  # channels of a panel that are transformed at a time: 36 * 64 * 128 bytes of L2
+    CHUNK_BYTES = 8 << 20       # weight gradient: transformed tiles of a chunk, that stay in L3
     STAGE_TILES = 8             # tiles of a task of the staged transforms
 
 cdef fc_winograd_points POINTS
-FUSED_BYTES = 400 * 1024
 
 
 def _set_points(double a, double b, list g):
@@ -59,27 +61,28 @@ cdef inline Py_ssize_t odd_lines(Py_ssize_t elements, Py_ssize_t item) noexcept 
     return (lines | 1) * 64 // item
 
 
-cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t count, Py_ssize_t xi, Py_ssize_t panel,
-                   char *m) noexcept nogil:
-    """m[t][0..nr) = v[t] times panel `panel` of slice xi, for `count` tiles."""
+cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t count, const char *weights, Py_ssize_t depth,
+                   Py_ssize_t n, char *m, bint accumulate) noexcept nogil:
+    """m[t][0..n) (+)= v[t] times a panel of weights [depth][nr], for `count` tiles of one slice."""
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0
     job.a = v
-    job.b = p.u + (xi * p.u_slice + panel * p.depth * u.nr) * u.item
+    job.b = weights
     job.bias = NULL
     job.c = m
     job.seg = &zero
     job.nseg = 1
-    job.kseg = p.depth
+    job.kseg = depth
     job.rows = 1
     job.cols = count
-    job.n = min(u.nr, (p.n_out - panel * u.nr + u.lanes - 1) // u.lanes * u.lanes)
+    job.n = (n + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: the weights are zero there, and m has room
     job.lda = p.v_row
     job.ldc = p.m_row
     job.ldb = u.nr
     job.ka = 1
     job.a_row = job.c_row = 0
-    job.accumulate = job.relu = 0
+    job.accumulate = accumulate
+    job.relu = 0
     u.tile_rows(&job)
 
 
@@ -87,16 +90,18 @@ cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_s
                       Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef fc_winograd_block image = p.image
     cdef fc_winograd_block result = p.result
-    cdef Py_ssize_t panel, xi
+    cdef Py_ssize_t panel, xi, n
     image.first = result.first = first
     image.count = result.count = count
     image.slice, image.row = v_slice, p.v_row
     result.slice, result.row = m_slice, p.m_row
     u.winograd_input(v, p.src, &image, &POINTS)
     for panel in range(p.panels):
+        n = min(u.nr, p.n_out - panel * u.nr)
         for xi in range(36):
-            multiply(u, p, v + xi * v_slice * u.item, count, xi, panel, m + xi * m_slice * u.item)
-        result.channels = min(u.nr, p.n_out - panel * u.nr)
+            multiply(u, p, v + xi * v_slice * u.item, count, p.u + (xi * p.u_slice + panel * p.depth * u.nr) * u.item, p.depth, n,
+                     m + xi * m_slice * u.item, False)
+        result.channels = n
         u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
                           &result, &POINTS)
 
@@ -121,45 +126,59 @@ cdef void transform_in(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t v
     u.winograd_input(v + at * p.v_row * u.item, p.src, &image, &POINTS)
 
 
-cdef void transform_out(const fc_ukr *u, const Winograd *p, const char *m, Py_ssize_t m_slice, Py_ssize_t first, Py_ssize_t at,
-                        Py_ssize_t count) noexcept nogil:
+cdef void stationary_panel(const fc_ukr *u, const Winograd *p, const Weights *w, const char *v, Py_ssize_t v_slice, char *scratch,
+                           Py_ssize_t first, Py_ssize_t count, Py_ssize_t panel) noexcept nogil:
+    """One panel of outputs for `count` tiles: the weights are transformed DEPTH channels at a time and used at once."""
     cdef fc_winograd_block result = p.result
-    result.first, result.count, result.slice, result.row = first + at, count, m_slice, p.m_row
-    result.channels = p.n_out
-    u.winograd_output(p.dst, m + at * p.m_row * u.item, p.bias, p.relu, &result, &POINTS)
+    cdef Py_ssize_t m_slice = odd_lines(count * u.nr, u.item), piece = DEPTH * u.nr, piece_slice = odd_lines(piece, u.item)
+    cdef Py_ssize_t n = min(u.nr, p.n_out - panel * u.nr), c0 = 0, depth, tap, xi
+    cdef char *packed = scratch
+    cdef char *transformed = packed + 9 * piece * u.item
+    cdef char *m = transformed + 36 * piece_slice * u.item
+    cdef const char *src = w.data + panel * u.nr * w.s_out * u.item
+    while c0 < p.depth:
+        depth = min(DEPTH, p.depth - c0)
+        for tap in range(9):
+            u.pack_run(packed + tap * piece * u.item,
+                       src + (c0 * w.s_in + (tap // 3) * w.s_r + (tap % 3) * w.s_s) * u.item, n, u.nr, depth, w.s_in, w.s_out)
+        u.winograd_weight(transformed, piece_slice, packed, piece, depth, u.nr, &POINTS)
+        for xi in range(36):
+            multiply(u, p, v + (xi * v_slice + c0) * u.item, count, transformed + xi * piece_slice * u.item, depth, n,
+                     m + xi * m_slice * u.item, c0 > 0)
+        c0 = c0 + depth
+    result.first, result.count, result.slice, result.row, result.channels = first, count, m_slice, p.m_row, n
+    u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu, &result,
+                      &POINTS)
 
 
-cdef int staged(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) except -1:
-    p.m_row = odd_lines(p.panels * u.nr, u.item)
-    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), m_slice = odd_lines(count * p.m_row, u.item)
-    cdef Block scratch = block(36 * (v_slice + m_slice) * u.item)
-    cdef char *v = scratch.data
-    cdef char *m = v + 36 * v_slice * u.item
-    cdef Py_ssize_t first = 0, here, t, splits = min(p.panels, 4), panel, parts
+cdef int stationary(const fc_ukr *u, Winograd *p, const Weights *w, Py_ssize_t count, int threads) except -1:
+    p.m_row = u.nr
+    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), first = 0, here, t, parts
+    cdef Py_ssize_t piece = DEPTH * u.nr
+    cdef Py_ssize_t bytes_ = (9 * piece + 36 * (odd_lines(piece, u.item) + odd_lines(count * u.nr, u.item))) * u.item
+    cdef Block tiles = block(36 * v_slice * u.item), scratch = block(threads * bytes_)
+    cdef char *v = tiles.data
+    cdef char *data = scratch.data
     with nogil:
         while first < p.tiles:
             here = min(count, p.tiles - first)
             parts = (here + STAGE_TILES - 1) // STAGE_TILES
             for t in prange(parts, num_threads=threads, schedule="dynamic"):
                 transform_in(u, p, v, v_slice, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
-            for t in prange(36 * splits, num_threads=threads, schedule="dynamic"):
-                for panel in range(t % splits * p.panels // splits, (t % splits + 1) * p.panels // splits):
-                    multiply(u, p, v + t // splits * v_slice * u.item, here, t // splits, panel,
-                             m + (t // splits * m_slice + panel * u.nr) * u.item)
-            for t in prange(parts, num_threads=threads, schedule="dynamic"):
-                transform_out(u, p, m, m_slice, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
+            for t in prange(p.panels, num_threads=threads, schedule="dynamic"):
+                stationary_panel(u, p, w, v, v_slice, data + threadid() * bytes_, first, here, t)
             first += here
     return 0
 
 
-cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, bint rotated, int threads):
+cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, int threads):
     """Return [36][panel][depth][nr] and set p.u, p.u_slice."""
     cdef Py_ssize_t[3] taps
     cdef Py_ssize_t t, panel_size = p.depth * u.nr, parts, c0, panel
     cdef Block packed, out
     cdef const char *src
     cdef char *dst
-    taps[0], taps[1], taps[2] = (2, 1, 0) if rotated else (0, 1, 2)
+    taps[0], taps[1], taps[2] = 0, 1, 2
     packed = pack_weights(u, w, taps, 3, taps, 3, threads)
     p.u_slice = odd_lines(p.panels * panel_size, u.item)
     out = block(36 * p.u_slice * u.item)
@@ -174,18 +193,20 @@ cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, bin
     return out
 
 
-cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
-    cdef Py_ssize_t fit, count
+cdef int run(const fc_ukr *u, Winograd *p, const Weights *w, str schedule, int threads) except -1:
+    cdef Py_ssize_t count, share = (p.tiles + 4 * threads - 1) // (4 * threads)
+    cdef Block held
+    p.panels = (p.n_out + u.nr - 1) // u.nr
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
         p.v_row += u.lanes
-    fit = FUSED_BYTES // (36 * p.v_row * u.item)
-    if schedule == "fused" or (schedule == "auto" and fit >= u.mr):
-        count = min(max(fit, u.mr), (p.tiles + 4 * threads - 1) // (4 * threads))
-        return fused(u, p, (max(count, 1) + u.mr - 1) // u.mr * u.mr if count >= u.mr else count, threads)
-    count = max(u.mr, STAGED_BYTES // (36 * u.item * (p.v_row + p.panels * u.nr)))
-    count = (p.tiles + (p.tiles + count - 1) // count - 1) // ((p.tiles + count - 1) // count)  # equal chunks
-    return staged(u, p, count, threads)
+    if schedule == "stationary" or (schedule == "auto" and p.panels >= threads and (
+            p.tiles <= STATIONARY_TILES or 36 * p.depth * p.n_out * u.item > LARGE_WEIGHTS)):
+        count = (p.tiles + STATIONARY_TILES - 1) // STATIONARY_TILES
+        return stationary(u, p, w, (p.tiles + count - 1) // count, threads)
+    held = transform_weights(u, p, w, threads)
+    count = max(u.mr, min(max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr), share) // u.mr * u.mr)
+    return fused(u, p, min(count, p.tiles), threads)
 
 
 cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t tiles_y,
@@ -214,19 +235,16 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
-    cdef Block held
     if y.size == 0:
         return y
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.depth, p.n_out = case.ci, case.co
-    p.panels = (p.n_out + u.nr - 1) // u.nr
     cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
-    held = transform_weights(u, &p, &weights, False, threads)
-    run(u, &p, schedule, threads)
+    run(u, &p, &weights, schedule, threads)
     return y
 
 
@@ -238,31 +256,32 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
-    cdef Block held
     if dx.size == 0:
         return dx
     weights.n_out, weights.depth = weights.depth, weights.n_out
     weights.s_out, weights.s_in = weights.s_in, weights.s_out
+    weights.data += 2 * (weights.s_r + weights.s_s) * u.item  # rotated: the last tap first
+    weights.s_r, weights.s_s = -weights.s_r, -weights.s_s
     p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
     p.depth, p.n_out = case.co, case.ci
-    p.panels = (p.n_out + u.nr - 1) // u.nr
     cdef Py_ssize_t tiles_y = (case.ih + 3) // 4, tiles_x = (case.iw + 3) // 4
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.co, case.oh, case.ow, tiles_y, tiles_x, 2 - case.pt, 2 - case.pl)
     set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
-    held = transform_weights(u, &p, &weights, True, threads)
-    run(u, &p, schedule, threads)
+    run(u, &p, &weights, schedule, threads)
     return dx
 
 
 cdef struct Gradient:
     const char *x                # IN   channels-last, ci channels
     const char *dy               # IN   channels-last, co channels
+    char *dw                     # OUT  (co, 3, 3, ci)
     fc_winograd_block image, dimage
     Py_ssize_t tiles, ci, co, panels
     Py_ssize_t v_row, v_slice    # transformed x: [36][tile][ci]
     Py_ssize_t d_row, d_slice    # transformed dy: [36][tile][panel][nr], zero beyond co
-    Py_ssize_t m_slice           # sums: [36][panel][ci][nr]
+    Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
+    Py_ssize_t m_slice           # sums of a piece: [36][part][nr]
 
 
 cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
@@ -277,20 +296,20 @@ cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, P
     u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
 
 
-cdef void accumulate_tiles(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
-                           Py_ssize_t count, bint accumulate) noexcept nogil:
-    """m[xi][panel][c][:] (+)= sum over `count` tiles of v[xi][t][c] * d[xi][t][panel][:]."""
+cdef void sum_slice(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
+                    Py_ssize_t c0, Py_ssize_t count, bint accumulate) noexcept nogil:
+    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][panel][:], for the channels of one piece."""
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0
-    job.a = v + xi * p.v_slice * u.item
+    job.a = v + (xi * p.v_slice + c0) * u.item
     job.b = d + (xi * p.d_slice + panel * u.nr) * u.item
+    job.c = m + xi * p.m_slice * u.item
     job.bias = NULL
-    job.c = m + (xi * p.m_slice + panel * p.ci * u.nr) * u.item
     job.seg = &zero
     job.nseg = 1
     job.kseg = count
     job.rows = 1
-    job.cols = p.ci
+    job.cols = min(p.part, p.ci - c0)
     job.n = job.ldc = u.nr
     job.lda = 1
     job.ka = p.v_row
@@ -301,15 +320,49 @@ cdef void accumulate_tiles(const fc_ukr *u, const Gradient *p, const char *v, co
     u.tile_rows(&job)
 
 
-cdef void store_panel(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, char *dw, Py_ssize_t panel, Py_ssize_t c0,
-                      Py_ssize_t count) noexcept nogil:
-    """Transform the sums of channels c0.. of one panel back and write them to dw (co, 3, 3, ci)."""
-    cdef Py_ssize_t tap
-    cdef char *at = dw + (panel * u.nr * 9 * p.ci + c0) * u.item
-    u.winograd_dw(scratch, count * u.nr, m + (panel * p.ci + c0) * u.nr * u.item, p.m_slice, count, u.nr, &POINTS)
+cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, Py_ssize_t panel, Py_ssize_t c0) noexcept nogil:
+    """Transform the sums of a piece back and write them to dw."""
+    cdef Py_ssize_t tap, count = min(p.part, p.ci - c0)
+    cdef char *at = p.dw + (panel * u.nr * 9 * p.ci + c0) * u.item
+    u.winograd_dw(scratch, count * u.nr, m, p.m_slice, count, u.nr, &POINTS)
     for tap in range(9):
         u.unpack_run(at + tap * p.ci * u.item, scratch + tap * count * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count, 1,
                      9 * p.ci)
+
+
+cdef void transform_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count,
+                          int threads) noexcept nogil:
+    cdef Py_ssize_t tasks = (count + STAGE_TILES - 1) // STAGE_TILES, t
+    for t in prange(tasks, num_threads=threads, schedule="dynamic"):
+        transform_pair(u, p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, count - t * STAGE_TILES))
+
+
+cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *scratch, int threads) noexcept nogil:
+    """Few tiles, large dw: a task sums the 36 slices of a piece in L2 and transforms them back at once."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, t, xi
+    cdef char *m
+    transform_chunk(u, p, v, d, 0, p.tiles, threads)
+    for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
+        m = scratch + threadid() * (m_bytes + tap_bytes)
+        for xi in range(36):
+            sum_slice(u, p, v, d, m, xi, t // p.parts, t % p.parts * p.part, p.tiles, False)
+        store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
+
+
+cdef void by_slices(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t count,
+                    int threads) noexcept nogil:
+    """Many tiles: a task adds a chunk of tiles to all pieces of one slice, whose operands stay in L2."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, first = 0, here, t, i
+    cdef Py_ssize_t pieces = p.panels * p.parts
+    while first < p.tiles:
+        here = min(count, p.tiles - first)
+        transform_chunk(u, p, v, d, first, here, threads)
+        for t in prange(36, num_threads=threads, schedule="dynamic"):
+            for i in range(pieces):
+                sum_slice(u, p, v, d, sums + i * m_bytes, t, i // p.parts, i % p.parts * p.part, here, first > 0)
+        first += here
+    for t in prange(pieces, num_threads=threads, schedule="dynamic"):
+        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * (m_bytes + tap_bytes), t // p.parts, t % p.parts * p.part)
 
 
 def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
@@ -319,48 +372,40 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
     cdef Gradient p
-    cdef Block tiles_block, sums, scratch
-    cdef char *v
-    cdef char *d
-    cdef char *m
-    cdef char *tmp
-    cdef char *dw = cnp.PyArray_BYTES(out)
-    cdef Py_ssize_t count, first = 0, here, parts, t
+    cdef Block v, d, sums, scratch
+    cdef Py_ssize_t count, chunks
     if out.size == 0 or dys.size == 0:
         out.fill(0)
         return out
     cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
-    p.x, p.dy = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
+    p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
     set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
     set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
     p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
     p.panels = (p.co + u.nr - 1) // u.nr
     p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
     p.d_row = p.panels * u.nr
-    count = max(u.mr, STAGED_BYTES // (36 * u.item * (p.v_row + p.d_row)))
-    count = (p.tiles + (p.tiles + count - 1) // count - 1) // ((p.tiles + count - 1) // count)
+    cdef bint few = p.tiles * (p.v_row + p.d_row) <= p.v_row * p.d_row  # transformed tiles are smaller than transformed dw
+    chunks = 1 if few else (36 * u.item * (p.v_row + p.d_row) * p.tiles + CHUNK_BYTES - 1) // CHUNK_BYTES
+    count = (p.tiles + chunks - 1) // chunks
+    p.part = DEPTH
+    while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
+        p.part //= 2
+    p.parts = (p.ci + p.part - 1) // p.part
     p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
-    p.m_slice = odd_lines(p.panels * p.ci * u.nr, u.item)
-    tiles_block = block(36 * (p.v_slice + p.d_slice) * u.item)
-    v = tiles_block.data
-    d = v + 36 * p.v_slice * u.item
+    p.m_slice = odd_lines(p.part * u.nr, u.item)
+    v, d = block(36 * p.v_slice * u.item), block(36 * p.d_slice * u.item)
     if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
-        memset(d, 0, 36 * p.d_slice * u.item)
-    sums = block(36 * p.m_slice * u.item)
-    m = sums.data
-    scratch = block(threads * 9 * 16 * u.nr * u.item)
-    tmp = scratch.data
+        memset(d.data, 0, 36 * p.d_slice * u.item)
+    sums = block(36 * p.m_slice * u.item * (0 if few else p.panels * p.parts) + 1)
+    scratch = block(threads * (36 * p.m_slice + 9 * p.part * u.nr) * u.item)
+    cdef char *v_data = v.data
+    cdef char *d_data = d.data
+    cdef char *sums_data = sums.data
+    cdef char *scratch_data = scratch.data
     with nogil:
-        while first < p.tiles:
-            here = min(count, p.tiles - first)
-            parts = (here + STAGE_TILES - 1) // STAGE_TILES
-            for t in prange(parts, num_threads=threads, schedule="dynamic"):
-                transform_pair(u, &p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
-            for t in prange(36 * p.panels, num_threads=threads, schedule="static"):
-                accumulate_tiles(u, &p, v, d, m, t // p.panels, t % p.panels, here, first > 0)
-            first += here
-        parts = (p.ci + 15) // 16
-        for t in prange(p.panels * parts, num_threads=threads, schedule="static"):
-            store_panel(u, &p, m, tmp + threadid() * 9 * 16 * u.nr * u.item, dw, t // parts, t % parts * 16,
-                        min(16, p.ci - t % parts * 16))
+        if few:
+            by_pieces(u, &p, v_data, d_data, scratch_data, threads)
+        else:
+            by_slices(u, &p, v_data, d_data, sums_data, scratch_data, count, threads)
     return out

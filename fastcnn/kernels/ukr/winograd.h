@@ -54,6 +54,7 @@ INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd
     vec half[6][6]; /* B^T d, columns done */
     for (int k = 0; k < 6; k++) {
         vec d[6];
+        UNROLL
         for (int i = 0; i < 6; i++) {
             const ptrdiff_t yy = y0 + i, xx = x0 + k;
             const int ok = inside || (yy >= 0 && yy < blk->height && xx >= 0 && xx < blk->width);
@@ -62,7 +63,13 @@ INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd
         }
         vec column[6];
         FC_FN(winograd_b)(column, d, a, b);
+        UNROLL
         for (int i = 0; i < 6; i++) half[i][k] = column[i];
+        if (k < 4) { /* the four columns that the next tile adds: 36 short streams are beyond the hardware's prefetcher */
+            UNROLL
+            for (int i = 0; i < 6; i++)
+                __builtin_prefetch(x + (y0 + i) * blk->row_stride + (x0 + 6 + k) * blk->pixel_stride);
+        }
     }
     for (int i = 0; i < 6; i++) {
         vec row[6];
@@ -106,9 +113,18 @@ static void FC_FN(winograd_output)(void *y_, const void *m_, const void *bias_, 
             vec half[4][6];
             for (int k = 0; k < 6; k++) {
                 vec column[6], out[4];
-                for (int i = 0; i < 6; i++) column[i] = load(m + (i * 6 + k) * blk->slice);
+                UNROLL
+                for (int i = 0; i < 6; i++) {
+                    column[i] = load(m + (i * 6 + k) * blk->slice);
+                    __builtin_prefetch(m + (i * 6 + k) * blk->slice + 2 * blk->row);
+                }
                 FC_FN(winograd_a)(out, column, a, b);
+                UNROLL
                 for (int i = 0; i < 4; i++) half[i][k] = out[i];
+                if (k < 4) { /* own the lines of the next tile before its stores */
+                    UNROLL
+                    for (int i = 0; i < 4; i++) __builtin_prefetch(y + i * blk->row_stride + (4 + k) * blk->pixel_stride, 1);
+                }
             }
             const vec add = bias_ ? load_part((const real *)bias_ + c, left) : splat(0);
             for (ptrdiff_t i = 0; i < rows; i++) {
