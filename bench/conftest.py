@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# NumPy's pool waits by spinning for a while: after a check it would take turns with the threads that are timed.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import platform
 import shlex
 import sys
@@ -14,11 +19,11 @@ import pytest
 
 import fastcnn
 from bench import peers
-from bench.interleave import BLOCK, Rounds, calibrate
+from bench.interleave import BLOCK, Rounds, calibrate, settle
 from fastcnn import cpu, threads
 
 # Timed seconds per function of one benchmark, and the rounds that they are spread over.
-SECONDS, LEAST, MOST = 0.3, 5, 40
+SECONDS, LEAST, MOST = 0.25, 5, 25
 
 
 def pytest_addoption(parser):
@@ -87,7 +92,7 @@ def versus(benchmark, limits, smoke):
 
         def before():  # outside pytest-benchmark's clock
             peer_rounds.run()
-            ours()
+            settle(ours)
 
         def block():
             for _ in range(loops):

@@ -8,6 +8,8 @@ from statistics import median
 
 # One timed block should last this long: far above the clock's resolution and the cost of a Python call. [seconds]
 BLOCK = 0.003
+# The threads of the function before spin for about a millisecond before they sleep. [seconds]
+SETTLE = 0.004
 
 
 def calibrate(function: Callable[[], object], block: float = BLOCK) -> tuple[int, float]:
@@ -20,11 +22,17 @@ def calibrate(function: Callable[[], object], block: float = BLOCK) -> tuple[int
     return loops, loops * once
 
 
+def settle(function: Callable[[], object]) -> None:
+    """Let the threads of another library fall asleep, then call `function` once so that its own are awake."""
+    time.sleep(SETTLE)
+    function()
+
+
 class Rounds:
     """Seconds per call of several functions, one block of each per round.
 
-    Each block starts with one call outside the clock: the threads of the function before may still spin, and the caches
-    hold its data.
+    Each block starts with a pause and one call outside the clock: the threads of the function before may still spin, and
+    the caches hold its data.
     """
 
     def __init__(self, functions: dict[str, Callable[[], object]], block: float = BLOCK):
@@ -36,7 +44,7 @@ class Rounds:
         """Time one block of every function."""
         for name, function in self.functions.items():
             loops = self.loops[name]
-            function()
+            settle(function)
             start = time.perf_counter()
             for _ in range(loops):
                 function()

@@ -15,6 +15,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 0.0
         monkeypatch.setattr(time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
     def taking(self, seconds: float, log: list[str], name: str):
         def function():
