@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,9 @@ def test_every_rule_has_a_planted_violation():
 
 @pytest.mark.parametrize("op", select.OPS)
 def test_last_implementation_is_the_reference(op):
-    last = select.OPS[op][-1]
-    assert last.name == "reference"
-    assert last.function.__module__.startswith("fastcnn.reference.") and last.function.__name__ == op
+    assert select.OPS[op][-1].name == "reference"
+    texts = [path.read_text() for path in (ROOT / "fastcnn" / "reference").glob("*.py")]
+    assert any(re.search(rf"^def {op}\(", text, re.MULTILINE) for text in texts)
 
 
 def test_size_exceptions_are_needed():
