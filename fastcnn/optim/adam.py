@@ -42,7 +42,6 @@ class Adam(Optimizer):
         if options["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = np.zeros_like(param)
         state["step"] += 1
-        beta1, beta2 = options["betas"]
         update.adam(
             param,
             grad,
@@ -51,8 +50,8 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] if options["amsgrad"] else None,
             step=state["step"],
             lr=options["lr"],
-            beta1=beta1,
-            beta2=beta2,
+            beta1=options["betas"][0],
+            beta2=options["betas"][1],
             eps=options["eps"],
             weight_decay=options["weight_decay"],
             decoupled=self.decoupled,

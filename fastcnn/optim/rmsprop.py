@@ -37,8 +37,9 @@ class RMSprop(Optimizer):
             raise ArgumentError(f"RMSprop: alpha must be between 0 and 1, got {options['alpha']!r}")
 
     def _update(self, param, grad, state, options):
-        for name, wanted in (("square_avg", True), ("grad_avg", options["centered"]), ("momentum_buffer", options["momentum"])):
-            if wanted and name not in state:
+        wanted = ["square_avg"] + ["grad_avg"] * options["centered"] + ["momentum_buffer"] * bool(options["momentum"])
+        for name in wanted:
+            if name not in state:
                 state[name] = np.zeros_like(param)
         update.rmsprop(
             param,

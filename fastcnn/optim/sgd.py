@@ -38,9 +38,9 @@ class SGD(Optimizer):
             )
 
     def _update(self, param, grad, state, options):
-        first = "momentum_buffer" not in state
-        if options["momentum"] and first:
-            state["momentum_buffer"] = np.empty_like(param)
+        first = options["momentum"] and "momentum_buffer" not in state
+        if first:
+            state["momentum_buffer"] = np.zeros_like(param)
         update.sgd(
             param,
             grad,
