@@ -117,6 +117,10 @@ class Subset:
     def shape(self) -> tuple[int, int, int]:
         return self.dataset.shape
 
+    @property
+    def normalize(self):
+        return self.dataset.normalize
+
     def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self.dataset.batch(self.indices[index])
 

@@ -60,7 +60,7 @@ def _read(stream, path: Path, limit: int) -> np.ndarray:
     data = np.empty(expected, np.uint8)
     filled = 0
     while filled < expected:
-        count = stream.readinto(memoryview(data)[filled:])
+        count = stream.readinto(data[filled:])
         if not count:
             raise FileFormatError(f"read_idx: {path} ends after {filled} of {expected} data bytes (shape {shape})")
         filled += count

@@ -104,11 +104,11 @@ class Cutout:
 
     def __call__(self, x: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         n, _, h, w = x.shape
-        top = generator.integers(h, size=n) - self.size // 2
-        left = generator.integers(w, size=n) - self.size // 2
-        hit = generator.random(n) < self.p
-        rows = (np.arange(h) >= top[:, None]) & (np.arange(h) < top[:, None] + self.size) & hit[:, None]
-        columns = (np.arange(w) >= left[:, None]) & (np.arange(w) < left[:, None] + self.size)
+        top = generator.integers(h, size=(n, 1)) - self.size // 2
+        left = generator.integers(w, size=(n, 1)) - self.size // 2
+        hit = generator.random((n, 1)) < self.p
+        rows = (np.arange(h) >= top) & (np.arange(h) < top + self.size) & hit
+        columns = (np.arange(w) >= left) & (np.arange(w) < left + self.size)
         y = x.copy(order="K")
         # the mask is (N, H, W); the image is seen as (N, H, W, C)
         y.transpose(0, 2, 3, 1)[rows[:, :, None] & columns[:, None, :]] = self.fill

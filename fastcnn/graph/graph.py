@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 EXAMPLE = -1  # stands for the model's input among an op's inputs
 
@@ -37,7 +38,7 @@ class Op:
     op: str
     inputs: tuple[int | None, ...]
     tensors: Mapping[str, str]
-    case: object
+    case: Any
     input_shapes: tuple[tuple[int, ...], ...]
     shape: tuple[int, ...]
     macs: int

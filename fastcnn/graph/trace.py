@@ -78,7 +78,7 @@ def _op(node: Node, numbers: dict[Node, int], names: dict[int, str], x: Tensor) 
     shapes, tensors = [], {}
     for i, edge in enumerate(node.inputs):
         if isinstance(edge, Node) or edge is x:
-            inputs.append(EXAMPLE if edge is x else numbers[edge])
+            inputs.append(numbers[edge] if isinstance(edge, Node) else EXAMPLE)
             shapes.append(edge.shape)
             continue
         inputs.append(None)

@@ -41,7 +41,7 @@ def save(model_or_state, path: str | os.PathLike, *, metadata: Mapping[str, str]
     """
     record: dict = {"format": FORMAT}
     if isinstance(model_or_state, Module):
-        state = model_or_state.state_dict()
+        state: Mapping = model_or_state.state_dict()
         structure = describe(model_or_state)
         if structure is not None:
             record["model"] = structure

@@ -23,12 +23,12 @@ class Layer(NamedTuple):
 
 def _conv2d(o: dict) -> dict[str, tuple[int, ...]]:
     kernel = o["kernel_size"] if isinstance(o["kernel_size"], tuple) else (o["kernel_size"],) * 2
-    shapes = {"weight": (o["out_channels"], o["in_channels"] // o["groups"], *kernel)}
+    shapes: dict[str, tuple[int, ...]] = {"weight": (o["out_channels"], o["in_channels"] // o["groups"], *kernel)}
     return {**shapes, "bias": (o["out_channels"],)} if o["bias"] else shapes
 
 
 def _linear(o: dict) -> dict[str, tuple[int, ...]]:
-    shapes = {"weight": (o["out_features"], o["in_features"])}
+    shapes: dict[str, tuple[int, ...]] = {"weight": (o["out_features"], o["in_features"])}
     return {**shapes, "bias": (o["out_features"],)} if o["bias"] else shapes
 
 
@@ -147,7 +147,7 @@ def _build(description, arrays, path: str, where: str, used: set[str], budget: l
 
 
 def _layers(value, path: str, where: str) -> list[tuple[str, object]]:
-    rows = value if isinstance(value, list) else [None]
+    rows: list = value if isinstance(value, list) else [None]
     names = [row[0] for row in rows if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str)]
     if len(names) != len(rows) or len(set(names)) != len(names) or not all(_is_name(name) for name in names):
         raise FileFormatError(f"load: {where} describes the layers of {path or 'the model'} in a way that makes no sense")

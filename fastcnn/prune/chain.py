@@ -104,8 +104,9 @@ def check_plan(keep: Mapping[str, object], layers: list[Layer]) -> dict[str, np.
         if name not in widths:
             known = ", ".join(widths) or "none"
             raise ArgumentError(f"prune: {name!r} is not a layer whose filters can be removed (those are: {known})")
-        array = np.unique(np.asarray(filters))
-        if array.ndim != 1 or array.dtype.kind not in "iu" or not array.size or array.size != np.size(filters):
+        given = np.asarray(filters)
+        array = np.unique(given)
+        if given.ndim != 1 or given.dtype.kind not in "iu" or not given.size or array.size != given.size:
             raise ArgumentError(f"prune: the plan of {name!r} must be different ints, at least one, got {filters!r}")
         if array[0] < 0 or array[-1] >= widths[name]:
             raise ArgumentError(

@@ -49,11 +49,12 @@ def values(layer: Layer, silenced: np.ndarray, arrays: Mapping[str, np.ndarray])
 
 
 def move(layer: Layer, following: Layer, silenced: np.ndarray, arrays: dict[str, np.ndarray]) -> None:
-    """Add to `arrays` of `following` what the silenced filters of `layer` send to it."""
+    """Add to `arrays` of `following` what the silenced filters of `layer` send to it; only where `passes` says so."""
+    name = home(following)
+    assert name is not None
     weight = arrays[following.op.tensors["weight"]]
     # (co, ci, kh, kw) or (co, ci) -> (co, silenced * expansion)
     columns = weight[:, expanded(silenced, layer.expansion)].reshape(len(weight), -1, weight[0, 0].size).sum(axis=2)
     delta = columns @ values(layer, silenced, arrays)
-    name = home(following)
     sign = 1 if name == following.op.tensors.get("bias") else -1  # a batch-norm subtracts its mean
     arrays[name] = arrays[name] + sign * delta

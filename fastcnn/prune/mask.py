@@ -18,7 +18,7 @@ def silence(layer: Layer, following: Layer, silenced: np.ndarray, arrays: dict[s
 
     Biases and shifts stay where the next layer can take their constant over (`constants.passes`); otherwise they are zero too.
     """
-    zeros = [(layer.op.tensors["weight"], silenced)]
+    zeros: list[tuple[str | None, np.ndarray]] = [(layer.op.tensors["weight"], silenced)]
     shifts = [(layer.op.tensors.get("bias"), silenced)]
     for op, expansion in layer.between:
         if op.op == "batch_norm":

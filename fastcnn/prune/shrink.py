@@ -8,7 +8,6 @@ from copy import deepcopy
 import numpy as np
 
 from ..graph import trace
-from ..kernels import to_channels_last
 from .chain import Layer, chain, check_plan, expanded
 from .constants import move, passes
 from .mask import arrays_of, pairs, put, silence
@@ -65,7 +64,8 @@ def _take_out(layer: Layer, following: Layer, kept: np.ndarray, arrays: dict[str
 def _taken(array: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
     """Return a new array; weights of convolutions lie in channels-last memory, as `nn.Conv2d` makes them."""
     part = array.take(positions, axis)
-    return to_channels_last(part) if part.ndim == 4 else part
+    # (co, ci, kh, kw) -> (co, kh, kw, ci) in memory
+    return np.ascontiguousarray(part.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if part.ndim == 4 else part
 
 
 def _update_sizes(model, layers: list[Layer]) -> None:

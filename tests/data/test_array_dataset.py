@@ -51,6 +51,7 @@ def test_item_and_subset_agree():
     np.testing.assert_array_equal(x, stored[2][0])
     assert y == stored[2][1] == 2 and stored[-1][1] == 2
     np.testing.assert_array_equal(part.batch(slice(0, 2))[0], stored.batch(np.array([4, 2]))[0])
+    assert part.shape == stored.shape and part.normalize is None
     assert part.labels.tolist() == [4, 2, 2] and len(part) == 3
 
 
