@@ -45,10 +45,10 @@ class Bar(Silent):
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, transient=True)
-        self._task = None
+        self._task = self._progress.add_task("training", total=None)
 
     def start(self, epochs: int, batches: int) -> None:
-        self._task = self._progress.add_task("training", total=epochs * batches)
+        self._progress.update(self._task, total=epochs * batches)
         self._progress.start()
 
     def batch(self) -> None:

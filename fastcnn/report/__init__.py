@@ -1,0 +1,18 @@
+"""fastcnn.report: measured figures as tables, curves and one HTML page."""
+
+from .figures import Figures, compare
+from .html import write_html
+from .latency import Latency, measure_latencies, measure_latency
+from .table import comparison_rows, comparison_text, print_comparison
+
+__all__ = [
+    "Figures",
+    "Latency",
+    "compare",
+    "comparison_rows",
+    "comparison_text",
+    "measure_latencies",
+    "measure_latency",
+    "print_comparison",
+    "write_html",
+]
