@@ -1,0 +1,8 @@
+"""fastcnn.__main__: `python -m fastcnn` is the command `fastcnn`."""
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""fastcnn.cli: the command `fastcnn`."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,29 @@
+"""cli.recipe: SGD with Nesterov momentum on a one-cycle schedule [Smith2018]; what `demo` and `train` share."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from .. import data, optim, train
+from ..nn import functional as F
+from .catalog import Source
+
+
+def fit(model, train_set, validation, source: Source, *, epochs, batch_size, lr, seed, label_smoothing=0.0, progress=True):
+    """Train `model` and return the history. Images are shifted by up to 2 pixels, and mirrored where `source` allows it."""
+    channels, height, width = train_set.shape
+    black = train_set.normalize(np.zeros((1, channels, 1, 1), np.float32)).min()  # the border that a shift uncovers
+    transforms: list = [data.RandomCrop((height, width), padding=2, fill=float(black))]
+    if source.mirror:
+        transforms.append(data.RandomHorizontalFlip())
+    loader = data.DataLoader(
+        train_set, batch_size, shuffle=True, drop_last=len(train_set) >= batch_size, seed=seed, transform=transforms
+    )
+    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    schedule = optim.lr_scheduler.OneCycleLR(optimizer, lr, max(1, epochs * len(loader)))
+    loss = partial(F.cross_entropy, label_smoothing=label_smoothing)
+    return train.fit(
+        model, loader, optimizer, epochs=epochs, schedule=schedule, loss=loss, validation=validation, progress=progress
+    )
