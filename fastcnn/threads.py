@@ -28,7 +28,7 @@ def _read(path: str) -> str:
         return ""
 
 
-def _cgroup_quota() -> float | None:
+def cgroup_quota() -> float | None:
     """CPUs allowed by the control group (version 2, then 1), or None when there is no limit."""
     own = next((line.split(":", 2)[2].strip() for line in _read("/proc/self/cgroup").splitlines() if line.startswith("0::")), "/")
     limits = []
@@ -62,7 +62,7 @@ def _default() -> tuple[int, str]:
     if named:
         return named
     cpus, reason = _affinity(), "CPU affinity"
-    quota = _cgroup_quota()
+    quota = cgroup_quota()
     if quota is not None and quota < cpus:
         cpus, reason = max(1, int(quota)), f"cgroup quota of {quota:g} CPUs"
     return min(cpus, MAX_THREADS), reason
