@@ -67,11 +67,22 @@ CONV2D_LAYERS: dict[str, Conv2dCase] = {
     "vgg_small": _conv(2, 32, 16, 16, 64, 3, padding=1),
 }
 
+CONV2D_BLOCKS: dict[str, Conv2dCase] = {  # more than one block in the loops of the kernels, and their special strides
+    "blocks_of_rows": _conv(1, 32, 70, 50, 16, 3, padding=1),
+    "long_rows": _conv(1, 8, 3, 600, 9, 3, padding=1),
+    "long_rows_1x1": _conv(2, 16, 24, 24, 24, 1),
+    "4_kib_pixels": _conv(1, 1024, 4, 4, 136, 3),
+    "4_kib_pixels_padded": _conv(1, 1024, 3, 3, 40, 3, padding=1),
+    "4_kib_pixels_strided": _conv(1, 512, 7, 6, 136, 1, stride=2),
+    "large_weights": _conv(1, 384, 7, 7, 320, 3, padding=1),
+    "many_tiles": _conv(1, 256, 60, 58, 4, 3, padding=1),
+}
+
 CONV2D_WIDTHS = {f"width_{w}": _conv(1, 8, 2, w, 17, 3, padding=1) for w in range(1, 34)}
 CONV2D_WIDTHS |= {f"width_{w}_1x1": _conv(1, 16, 1, w, 33, 1) for w in range(1, 34)}
 CONV2D_CHANNELS = {f"channels_{ci}_{co}": _conv(1, ci, 4, 5, co, 3, padding=1) for ci in CHANNEL_TAILS for co in CHANNEL_TAILS}
 CONV2D_CHANNELS |= {f"depthwise_{c}": _conv(1, c, 6, 5, c, 3, padding=1, groups=c) for c in CHANNEL_TAILS}
-CONV2D: dict[str, Conv2dCase] = CONV2D_BASIC | CONV2D_LAYERS | CONV2D_WIDTHS | CONV2D_CHANNELS
+CONV2D: dict[str, Conv2dCase] = CONV2D_BASIC | CONV2D_LAYERS | CONV2D_BLOCKS | CONV2D_WIDTHS | CONV2D_CHANNELS
 
 
 POOL2D: dict[str, Pool2dCase] = {
@@ -91,6 +102,7 @@ POOL2D: dict[str, Pool2dCase] = {
     "row": pool2d_case((1, 7, 1, 19), (1, 3), (1, 2)),
     "whole_image": pool2d_case((3, 31, 7, 7), 7),
     "whole_image_by_axis": pool2d_case((2, 65, 3, 8), (3, 8)),
+    "large": pool2d_case((2, 65, 29, 28), 3, 2, 1),
     "wide_kernel": pool2d_case((1, 3, 20, 19), (17, 18)),  # 306 taps: the index needs int32
     "batch_0": pool2d_case((0, 4, 6, 6), 2),
 }
@@ -107,6 +119,8 @@ ADAPTIVE: dict[str, tuple[tuple[int, ...], tuple[int, int]]] = {
     "even": ((1, 16, 8, 6), (4, 3)),
     "uneven": ((2, 5, 7, 10), (3, 4)),
     "by_axis": ((1, 33, 9, 5), (1, 5)),
+    "large": ((3, 64, 30, 31), (7, 7)),
+    "global_large": ((3, 130, 30, 31), (1, 1)),
     "up": ((1, 3, 2, 3), (5, 4)),
     "identity": ((1, 4, 3, 3), (3, 3)),
     "batch_0": ((0, 4, 6, 6), (1, 1)),
@@ -124,6 +138,8 @@ GEMM: dict[str, tuple[int, int, int]] = {  # m, k, n
     "column": (129, 64, 1),
     "outer": (40, 1, 50),
     "linear": (64, 400, 120),
+    "blocks_of_rows": (2100, 70, 40),
+    "4_kib_rows": (300, 1024, 136),
     "classifier": (7, 84, 10),
     "empty_m": (0, 5, 4),
     "empty_n": (4, 5, 0),
@@ -138,6 +154,8 @@ BATCH_NORM: dict[str, tuple[int, ...]] = {
     "one_channel": (4, 1, 5, 5),
     "many_channels": (2, 130, 3, 3),
     "large_plane": (2, 8, 40, 40),
+    "large": (2, 40, 50, 51),
+    "long_vectors": (700, 300),
     "vectors": (32, 19),
     "two_vectors": (2, 65),
     "one_value": (1, 6, 1, 1),
@@ -161,6 +179,7 @@ CROSS_ENTROPY: dict[str, tuple[int, int, float]] = {  # samples, classes, label_
     "two_classes": (33, 2, 0.05),
     "one_class": (5, 1, 0.0),
     "thousand": (9, 1000, 0.1),
+    "large": (601, 100, 0.1),
     "batch_0": (0, 10, 0.0),
 } | {f"classes_{k}": (3, k, 0.2) for k in range(2, 34)}
 

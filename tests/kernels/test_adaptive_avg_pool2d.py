@@ -38,7 +38,7 @@ def test_global_of_channel_tails(op, channels):
 @pytest.mark.parametrize("op", OPS)
 def test_same_bits_for_every_thread_count(op, isa):
     for impl in harness.implementations(op):
-        for case in (((2, 65, 31, 29), (1, 1)), ((1, 16, 40, 40), (7, 7))):
+        for case in (ADAPTIVE["large"], ADAPTIVE["global_large"]):
             harness.check_threads(op, impl, case, isa=isa)
 
 

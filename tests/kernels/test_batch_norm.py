@@ -28,7 +28,9 @@ def test_every_array_layout(op, impl, name, layout):
     harness.check_everywhere(op, impl, BATCH_NORM[name], layout=layout)
 
 
-@pytest.mark.parametrize(("op", "impl", "name"), rows(("large_plane", "many_channels", "vectors")), ids=harness.row_id)
+@pytest.mark.parametrize(
+    ("op", "impl", "name"), rows(("large", "large_plane", "many_channels", "long_vectors")), ids=harness.row_id
+)
 def test_same_bits_for_every_thread_count(op, impl, name):
     for isa in harness.ISAS:
         for dtype in harness.DTYPES:

@@ -87,7 +87,7 @@ def test_nan_passes_the_fused_relu(op):
             harness.check_arguments(op, impl, shape, (x, *rest), isa=isa, relu=True, residual=added)
 
 
-@pytest.mark.parametrize("name", ["large_plane", "vectors"])
+@pytest.mark.parametrize("name", ["large", "long_vectors"])
 def test_same_bits_for_every_thread_count(name):
     shape = BATCH_NORM[name]
     for op, options in ((FORWARD, {"residual": residual(shape, "float32")}), (BACKWARD, {"y": residual(shape, "float32")})):

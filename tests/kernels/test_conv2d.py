@@ -8,7 +8,7 @@ import pytest
 from fastcnn.shapes import conv2d_case
 
 from .. import harness
-from ..cases import CONV2D, CONV2D_BASIC, CONV2D_LAYERS, LAYOUT_ROWS, LAYOUTS
+from ..cases import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_LAYERS, LAYOUT_ROWS, LAYOUTS
 
 OPS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight", "conv2d_backward_bias")
 
@@ -34,7 +34,7 @@ def test_every_array_layout(op, impl, name, layout):
 
 
 @pytest.mark.parametrize("isa", harness.ISAS)
-@pytest.mark.parametrize(("op", "impl", "name"), rows(names=CONV2D_LAYERS), ids=harness.row_id)
+@pytest.mark.parametrize(("op", "impl", "name"), rows(names=[*CONV2D_LAYERS, *CONV2D_BLOCKS]), ids=harness.row_id)
 def test_same_bits_for_every_thread_count(op, impl, name, isa):
     for dtype in harness.DTYPES:
         harness.check_threads(op, impl, CONV2D[name], isa=isa, dtype=dtype)

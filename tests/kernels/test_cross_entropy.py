@@ -27,7 +27,7 @@ def test_every_array_layout(op, impl, name, layout):
     harness.check_everywhere(op, impl, CROSS_ENTROPY[name], layout=layout)
 
 
-@pytest.mark.parametrize(("op", "impl", "name"), rows(("ten", "thousand")), ids=harness.row_id)
+@pytest.mark.parametrize(("op", "impl", "name"), rows(("ten", "thousand", "large")), ids=harness.row_id)
 def test_same_bits_for_every_thread_count(op, impl, name):
     for isa in harness.ISAS:
         for dtype in harness.DTYPES:

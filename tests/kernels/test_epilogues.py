@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from .. import harness
-from ..cases import CASES, CONV2D_BASIC, CONV2D_LAYERS
+from ..cases import CASES, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_LAYERS
 from ..problems import PROBLEMS
 
 ROWS = {
@@ -25,9 +25,9 @@ RELU = [(op, impl, name) for op in ROWS for impl, name in harness.rows(op, ROWS[
 SCHEDULES = [
     (op, impl, name, schedule)
     for op in ("conv2d_forward", "conv2d_backward_data")
-    for impl, name in harness.rows(op, [*CONV2D_BASIC, *CONV2D_LAYERS])
+    for impl, name in harness.rows(op, [*CONV2D_BASIC, *CONV2D_LAYERS, *CONV2D_BLOCKS])
     if takes(impl, "schedule")
-    for schedule in ("fused", "staged")
+    for schedule in ("fused", "stationary")
 ]
 
 

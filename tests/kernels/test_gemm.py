@@ -26,7 +26,7 @@ def test_every_array_layout(impl, name, layout):
 
 @pytest.mark.parametrize("transposed", ["a", "b", "ab"])
 @pytest.mark.parametrize(
-    ("impl", "name"), harness.rows(OP, ("square", "tail", "deep", "linear", "m_17", "n_33")), ids=harness.row_id
+    ("impl", "name"), harness.rows(OP, ("square", "tail", "deep", "linear", "4_kib_rows", "m_17", "n_33")), ids=harness.row_id
 )
 def test_transposed_operands(impl, name, transposed):
     a, b, bias = harness.arguments(OP, GEMM[name], values="integer")
@@ -39,7 +39,9 @@ def test_transposed_operands(impl, name, transposed):
 
 @pytest.mark.parametrize("isa", harness.ISAS)
 @pytest.mark.parametrize(
-    ("impl", "name"), harness.rows(OP, ("square", "tall", "wide", "deep", "deep_block", "linear")), ids=harness.row_id
+    ("impl", "name"),
+    harness.rows(OP, ("square", "tall", "wide", "deep", "deep_block", "linear", "blocks_of_rows", "4_kib_rows")),
+    ids=harness.row_id,
 )
 def test_same_bits_for_every_thread_count(impl, name, isa):
     for dtype in harness.DTYPES:
