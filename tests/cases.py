@@ -255,6 +255,7 @@ def _reversed(shape, dtype):
 LAYOUTS: dict[str, object] = {  # name -> allocation in channels-last memory order; None: made by `lay` itself
     "nhwc": np.empty,
     "nchw": None,
+    "nchw_slice": None,
     "fortran": None,
     "read_only": None,
     "reversed": _reversed,
@@ -269,6 +270,11 @@ def lay(a, layout: str):
     """Return a fresh array equal to `a` in the named memory layout; unused memory around it holds NaN."""
     if layout == "nchw" or not a.ndim:
         return np.array(a, order="C")
+    if layout == "nchw_slice":  # every plane is contiguous, the image is not
+        out = _poison([n + 2 * (axis < 2) for axis, n in enumerate(a.shape)], a.dtype)
+        out = out[tuple(slice(1, n + 1) if axis < 2 else slice(None) for axis, n in enumerate(a.shape))]
+        out[...] = a
+        return out
     if layout == "fortran":
         return np.array(a, order="F")
     out = _in_memory_order(a, LAYOUTS[layout] or np.empty)
