@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..errors import ArgumentError
+from ..kernels.select import choose
 from ..ops import conv2d
-from ..shapes import pair
+from ..ops.operands import float_tensor
+from ..shapes import conv2d_case, pair
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -38,7 +42,11 @@ class Conv2d(Module):
     weight : Parameter, (out_channels, in_channels / groups, kh, kw)
         In channels-last memory; starts uniform in +-1 / sqrt(fan_in), as the bias does. [He2015]
     bias : Parameter, (out_channels,), or None
+    algorithm : str
+        "auto", or the name of one that all three directions shall use; see `ops.conv2d`.
     """
+
+    algorithm = "auto"
 
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
         self.in_channels = positive("Conv2d", "in_channels", in_channels)
@@ -64,8 +72,31 @@ class Conv2d(Module):
 
     def forward(self, x):
         return conv2d(
-            x, self.weight, self.bias, stride=self.stride, padding=self.padding, dilation=self.dilation, groups=self.groups
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            algorithm=self.algorithm,
         )
+
+    def plan(self, x) -> dict[str, str]:
+        """Return the name of the implementation that each direction uses for inputs like `x`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastcnn import nn
+        >>> nn.Conv2d(3, 8, 5).plan(np.zeros((1, 3, 9, 9), "f4"))
+        {'forward': 'direct', 'backward_data': 'direct', 'backward_weight': 'direct'}
+        """
+        x, w = float_tensor("plan", "x", x).data, self.weight.data
+        case = conv2d_case(x.shape, w.shape, self.stride, self.padding, self.dilation, self.groups)
+        dy = np.broadcast_to(np.zeros((), dtype=x.dtype), case.y_shape)
+        arguments = {"forward": (x, w, None, case), "backward_data": (dy, w, case), "backward_weight": (dy, x, case)}
+        return {way: choose(f"conv2d_{way}", args, self.algorithm).name for way, args in arguments.items()}
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"

@@ -38,8 +38,9 @@ class _BatchNorm(Module):
         momentum, training = self.momentum, self.training
         if training and self.num_batches_tracked is not None:
             self.num_batches_tracked.data += 1
-            if momentum is None:  # cumulative average
-                momentum = 1.0 / self.num_batches_tracked.item()
+        if momentum is None:  # an average of all batches so far
+            seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()
+            momentum = 1.0 / max(seen, 1)
         batch_statistics = training or self.running_mean is None
         return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, batch_statistics, momentum, self.eps)
 

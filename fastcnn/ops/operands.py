@@ -92,6 +92,9 @@ def operands(op: str, x, y):
     """
     if isinstance(x, Tensor) and isinstance(y, Tensor) and x.data.dtype is y.data.dtype:
         return x, y, x.data, y.data
+    # the usual case, without detours
+    if (y.__class__ is float or (y.__class__ is int and -1000 < y < 1000)) and isinstance(x, Tensor) and x.data.dtype in FLOATS:
+        return x, None, x.data, x.data.dtype.type(y)
     if _is_number(x):
         y = as_tensor(op, "y", y)
         b, a = _with_number(op, y, x)

@@ -83,6 +83,17 @@ def test_conv_weights_lie_channels_last():
     assert layer.weight.grad.shape == (4, 8, 3, 3)
 
 
+def test_conv_plan_names_what_runs():
+    layer, x = nn.Conv2d(64, 64, 3, padding=1), np.zeros((4, 64, 28, 28), np.float32)
+    assert set(layer.plan(x)) == {"forward", "backward_data", "backward_weight"}
+    layer.algorithm = "reference"
+    assert set(layer.plan(x).values()) == {"reference"}
+    layer.algorithm = "direct"
+    assert layer(x[:1, :, :4, :4]).shape == (1, 64, 4, 4)
+    with pytest.raises(ArgumentError, match=r"^conv2d_forward: algorithm must be 'auto' or one of"):
+        nn.Conv2d.plan(type("Odd", (nn.Conv2d,), {"algorithm": "fft"})(3, 4, 3), np.zeros((1, 3, 5, 5), np.float32))
+
+
 def test_batch_norm_modes():
     layer = nn.BatchNorm2d(2).double()
     x = distinct(3, 2, 4, 4)
@@ -102,6 +113,8 @@ def test_batch_norm_without_momentum_averages_all_batches():
     for x in batches:
         layer(x)
     np.testing.assert_allclose(layer.running_mean.data, np.mean([x.mean(axis=0) for x in batches], axis=0), rtol=1e-9)
+    assert layer.eval()(batches[0]).shape == (4, 2)
+    assert nn.BatchNorm1d(2, momentum=None, track_running_stats=False)(np.eye(2, dtype=np.float32)).shape == (2, 2)
 
 
 def test_batch_norm_without_running_statistics():

@@ -91,6 +91,12 @@ def test_options_may_be_lists():
     assert np.array_equal(conv2d(x, w, b, stride=[1, 2], padding=[1, 1]).data, conv2d(x, w, b, stride=(1, 2), padding=1).data)
 
 
+@pytest.mark.parametrize("algorithm", ["direct", "winograd", "reference"])
+def test_a_named_algorithm_runs_in_every_direction(algorithm):
+    x, w, b = real(2, 8, 12, 12), real(16, 8, 3, 3, seed=1), real(16, seed=2)
+    assert gradcheck(lambda x, w, b: conv2d(x, w, b, padding=1, algorithm=algorithm), (x, w, b))
+
+
 X, W = np.ones((2, 8, 6, 6)), np.ones((4, 8, 3, 3))
 SHAPES = r"\(x.shape=\(2, 8, 6, 6\), weight.shape=\(4, 8, 3, 3\)\)"
 BAD = [
@@ -136,6 +142,8 @@ BAD = [
     (X.astype(np.uint8), W, {}, DtypeError, r"x must be float32 or float64, got uint8 \(x.shape=\(2, 8, 6, 6\)\)"),
     (X.astype(complex), W, {}, DtypeError, "x: .*got complex128"),
     (X.astype(object), W, {}, DtypeError, "x: .*got object"),
+    (X, W, {"algorithm": "fft"}, ArgumentError, "algorithm must be"),
+    (X, W, {"algorithm": "winograd", "stride": 2}, ArgumentError, "algorithm must be"),
     (None, W, {}, DtypeError, "x must be a tensor or an array, got NoneType"),
     (X, None, {}, DtypeError, "weight must be a tensor or an array, got NoneType"),
     ([[1, 2], [3]], W, {}, ArgumentError, "x: .*list cannot be read as an array"),
@@ -144,5 +152,5 @@ BAD = [
 
 @pytest.mark.parametrize(("x", "weight", "others", "error", "text"), BAD)
 def test_bad_input(x, weight, others, error, text):
-    with pytest.raises(error, match="^conv2d: " + text):
+    with pytest.raises(error, match="^conv2d(_forward)?: " + text):
         conv2d(x, weight, **others)
