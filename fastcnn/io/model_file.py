@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 
 from ..autograd import Tensor
-from ..errors import DtypeError, FileFormatError
+from ..errors import ArgumentError, DtypeError, FileFormatError
 from ..nn import Module
 from .safetensors_file import read_arrays, write_arrays
 from .structure import build, describe
@@ -37,9 +37,9 @@ def save(model_or_state, path: str | os.PathLike, *, metadata: Mapping[str, str]
     Notes
     -----
     Atomic: after a crash the path holds the old complete file or the new one. Mode bits are kept. The file holds no code, and any
-    safetensors reader opens it.
+    safetensors reader opens it. The same model and metadata give the same bytes.
     """
-    record: dict = {"format": FORMAT}
+    record: dict = {"format": FORMAT, "metadata": _checked(metadata or {})}
     if isinstance(model_or_state, Module):
         state: Mapping = model_or_state.state_dict()
         structure = describe(model_or_state)
@@ -49,7 +49,8 @@ def save(model_or_state, path: str | os.PathLike, *, metadata: Mapping[str, str]
         state = model_or_state
     else:
         raise DtypeError(f"save: a Module or a mapping of names to tensors is needed, got {type(model_or_state).__name__}")
-    write_arrays(path, state, {**(metadata or {}), KEY: json.dumps(record)})
+    # one entry for all: safetensors writes several in an order of chance, and the same model shall give the same bytes
+    write_arrays(path, state, {KEY: json.dumps(record)})
 
 
 def load(path: str | os.PathLike):
@@ -83,10 +84,20 @@ def load(path: str | os.PathLike):
 
 
 def load_metadata(path: str | os.PathLike) -> dict[str, str]:
-    """Return the text that `save` was given as metadata, without the library's own entry."""
+    """Return the text that `save` was given as metadata, or the metadata of a file of another library."""
     metadata = read_arrays(path)[1]
-    metadata.pop(KEY, None)
-    return metadata
+    if KEY not in metadata:
+        return metadata
+    found = _record(metadata, path).get("metadata", {})
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise FileFormatError(f"load: {path} holds metadata that is not text")
+    return found
+
+
+def _checked(metadata: Mapping[str, str]) -> dict[str, str]:
+    if not all(isinstance(text, str) for text in (*metadata, *metadata.values())):
+        raise ArgumentError(f"save: metadata must map strings to strings, got {dict(metadata)!r}")
+    return dict(metadata)
 
 
 def _record(metadata: Mapping[str, str], path) -> dict:

@@ -1,6 +1,6 @@
 """fastcnn.report: measured figures as tables, curves and one HTML page."""
 
-from .figures import Figures, compare
+from .figures import Figures, compare, measure
 from .html import write_html
 from .latency import Latency, measure_latencies, measure_latency
 from .table import comparison_rows, comparison_text, print_comparison
@@ -11,6 +11,7 @@ __all__ = [
     "compare",
     "comparison_rows",
     "comparison_text",
+    "measure",
     "measure_latencies",
     "measure_latency",
     "print_comparison",

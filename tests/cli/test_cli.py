@@ -17,8 +17,10 @@ from fastcnn.threads import get_num_threads, set_num_threads
 
 
 @pytest.fixture(autouse=True)
-def same_threads():
+def one_thread():
+    """A busy machine makes two threads wait for each other; what commands do is the same with one."""
     before = get_num_threads()
+    set_num_threads(1)
     yield
     set_num_threads(before)
 
@@ -71,6 +73,12 @@ def test_train_saves_a_model_that_says_what_it_expects(tmp_path, capsys, model):
     described = json.loads(load_metadata(path)["input"])
     assert (described["channels"], described["height"], described["width"]) == (1, 28, 28)
     assert described["classes"] == [str(digit) for digit in range(10)]
+
+
+def test_the_same_file_for_any_number_of_threads(tmp_path, capsys):
+    for threads in ("1", "2"):
+        train(tmp_path / threads, "--limit", "64", "--threads", threads)
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
 def test_train_on_fashion_mnist_from_a_folder(tmp_path, capsys):

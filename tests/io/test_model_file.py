@@ -8,7 +8,7 @@ import safetensors.numpy as safetensors
 
 import fastcnn as fc
 from fastcnn import nn, rng
-from fastcnn.errors import DtypeError, FileFormatError
+from fastcnn.errors import ArgumentError, DtypeError, FileFormatError
 from fastcnn.io import load, load_metadata, save
 from fastcnn.io.safetensors_file import read_arrays, write_arrays
 from fastcnn.io.structure import LAYERS, describe
@@ -99,6 +99,22 @@ def test_state_dictionaries_and_metadata(tmp_path):
     assert load_metadata(tmp_path / "s") == {"classes": "cat dog"}
     with pytest.raises(DtypeError, match="a Module or a mapping"):
         save([1, 2], tmp_path / "s")
+    with pytest.raises(ArgumentError, match="strings to strings"):
+        save({}, tmp_path / "s", metadata={"a": 1})
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    model = net()
+    for i in range(6):
+        save(model, tmp_path / str(i), metadata={"a": "1", "b": "2", "c": "3"})
+    assert len({(tmp_path / str(i)).read_bytes() for i in range(6)}) == 1
+
+
+@pytest.mark.parametrize("metadata", [3, ["a"], {"a": 1}])
+def test_metadata_that_is_not_text(tmp_path, metadata):
+    write_arrays(tmp_path / "f", {}, {"fastcnn": json.dumps({"format": 1, "metadata": metadata})})
+    with pytest.raises(FileFormatError, match="not text"):
+        load_metadata(tmp_path / "f")
 
 
 def good():
@@ -205,4 +221,4 @@ def test_mutated_descriptions_never_do_worse_than_a_clear_error(tmp_path):
 def test_a_file_of_another_library_is_a_state(tmp_path):
     write_arrays(tmp_path / "f", {"conv.weight": np.zeros((1, 1, 3, 3), "f4")}, {"format": "pt"})
     assert load(tmp_path / "f")["conv.weight"].shape == (1, 1, 3, 3)
-    assert read_arrays(tmp_path / "f")[1] == {"format": "pt"}
+    assert load_metadata(tmp_path / "f") == read_arrays(tmp_path / "f")[1] == {"format": "pt"}

@@ -35,6 +35,7 @@ def test_figures_of_models():
     assert wide.accuracy == train.evaluate(models["wide"], dataset()).accuracy
     assert narrow.file_bytes < wide.file_bytes < 4 * wide.parameters + 3000
     assert 0 < wide.single.p50 <= wide.single.p95 and wide.single.calls >= 5
+    assert report.measure(models["wide"], dataset(), seconds=0).macs == wide.macs
     assert all(module.training for model in models.values() for module in model.modules())
 
 
