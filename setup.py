@@ -33,7 +33,9 @@ EXTENSIONS = {
     f"{KERNELS}/cross_entropy": [],
     f"{KERNELS}/update": [],
     f"{KERNELS}/conv2d_direct": [],
+    f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_winograd": [],
+    f"{KERNELS}/conv2d_winograd_weight": [],
 }
 
 

@@ -1,4 +1,4 @@
-"""kernels.conv2d_winograd: 3x3 stride-1 convolution by Winograd's F(4x4,3x3), and its weight gradient by F(3x3,4x4).
+"""kernels.conv2d_winograd: 3x3 stride-1 convolution by Winograd's F(4x4,3x3), forward and backward-data.
 
 36 products of (tiles x channels) matrices replace 9 taps for each of 16 outputs: a quarter of the multiply-adds. Two schedules:
 fused, where a task takes a block of tiles whose transform stays in L2 through products and output transform; and stationary, for
@@ -18,7 +18,7 @@ from fastcnn.kernels.winograd import transform_constants
 from fastcnn.kernels.conv2d_direct cimport Weights, channels_last, pack_weights, weights_of
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_points, table
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 
 cnp.import_array()
 
@@ -26,11 +26,6 @@ cdef enum:
     FUSED_BYTES = 300 * 1024    # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
     LARGE_WEIGHTS = 16 << 20    # transformed weights beyond this leave L3: transform them where they are used
     STATIONARY_TILES = 64       # their products of one panel take 36 * 64 * 128 bytes of L2
-    DEPTH = 64                  # channels of a panel that are transformed at a time: 36 * 64 * 128 bytes of L2
-    CHUNK_BYTES = 8 << 20       # weight gradient: transformed tiles of a chunk, that stay in L3
-    STAGE_TILES = 8             # tiles of a task of the staged transforms
-
-cdef fc_winograd_points POINTS
 
 
 def _set_points(double a, double b, list g):
@@ -53,12 +48,6 @@ cdef struct Winograd:
     Py_ssize_t tiles, depth, n_out, panels, u_slice
     Py_ssize_t v_row, m_row
     int relu
-
-
-cdef inline Py_ssize_t odd_lines(Py_ssize_t elements, Py_ssize_t item) noexcept nogil:
-    """Round up to an odd number of 64-byte lines: 36 slices at a power-of-two stride would meet in one cache set."""
-    cdef Py_ssize_t lines = (elements * item + 63) // 64
-    return (lines | 1) * 64 // item
 
 
 cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t count, const char *weights, Py_ssize_t depth,
@@ -147,8 +136,8 @@ cdef void stationary_panel(const fc_ukr *u, const Winograd *p, const Weights *w,
                      m + xi * m_slice * u.item, c0 > 0)
         c0 = c0 + depth
     result.first, result.count, result.slice, result.row, result.channels = first, count, m_slice, p.m_row, n
-    u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu, &result,
-                      &POINTS)
+    u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
+                      &result, &POINTS)
 
 
 cdef int stationary(const fc_ukr *u, Winograd *p, const Weights *w, Py_ssize_t count, int threads) except -1:
@@ -195,7 +184,7 @@ cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, int
 
 cdef int run(const fc_ukr *u, Winograd *p, const Weights *w, str schedule, int threads) except -1:
     cdef Py_ssize_t count, share = (p.tiles + 4 * threads - 1) // (4 * threads)
-    cdef Block held
+    cdef Block _held  # keeps p.u alive
     p.panels = (p.n_out + u.nr - 1) // u.nr
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
@@ -204,7 +193,7 @@ cdef int run(const fc_ukr *u, Winograd *p, const Weights *w, str schedule, int t
             p.tiles <= STATIONARY_TILES or 36 * p.depth * p.n_out * u.item > LARGE_WEIGHTS)):
         count = (p.tiles + STATIONARY_TILES - 1) // STATIONARY_TILES
         return stationary(u, p, w, (p.tiles + count - 1) // count, threads)
-    held = transform_weights(u, p, w, threads)
+    _held = transform_weights(u, p, w, threads)
     count = max(u.mr, min(max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr), share) // u.mr * u.mr)
     return fused(u, p, min(count, p.tiles), threads)
 
@@ -270,142 +259,3 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
     run(u, &p, &weights, schedule, threads)
     return dx
-
-
-cdef struct Gradient:
-    const char *x                # IN   channels-last, ci channels
-    const char *dy               # IN   channels-last, co channels
-    char *dw                     # OUT  (co, 3, 3, ci)
-    fc_winograd_block image, dimage
-    Py_ssize_t tiles, ci, co, panels
-    Py_ssize_t v_row, v_slice    # transformed x: [36][tile][ci]
-    Py_ssize_t d_row, d_slice    # transformed dy: [36][tile][panel][nr], zero beyond co
-    Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
-    Py_ssize_t m_slice           # sums of a piece: [36][part][nr]
-
-
-cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
-                         Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block image = p.image
-    cdef fc_winograd_block dimage = p.dimage
-    image.first = dimage.first = first + at
-    image.count = dimage.count = count
-    image.slice, image.row = p.v_slice, p.v_row
-    dimage.slice, dimage.row = p.d_slice, p.d_row
-    u.winograd_input(v + at * p.v_row * u.item, p.x, &image, &POINTS)
-    u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
-
-
-cdef void sum_slice(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
-                    Py_ssize_t c0, Py_ssize_t count, bint accumulate) noexcept nogil:
-    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][panel][:], for the channels of one piece."""
-    cdef fc_tile_job job
-    cdef Py_ssize_t zero = 0
-    job.a = v + (xi * p.v_slice + c0) * u.item
-    job.b = d + (xi * p.d_slice + panel * u.nr) * u.item
-    job.c = m + xi * p.m_slice * u.item
-    job.bias = NULL
-    job.seg = &zero
-    job.nseg = 1
-    job.kseg = count
-    job.rows = 1
-    job.cols = min(p.part, p.ci - c0)
-    job.n = job.ldc = u.nr
-    job.lda = 1
-    job.ka = p.v_row
-    job.ldb = p.d_row
-    job.a_row = job.c_row = 0
-    job.accumulate = accumulate
-    job.relu = 0
-    u.tile_rows(&job)
-
-
-cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, Py_ssize_t panel, Py_ssize_t c0) noexcept nogil:
-    """Transform the sums of a piece back and write them to dw."""
-    cdef Py_ssize_t tap, count = min(p.part, p.ci - c0)
-    cdef char *at = p.dw + (panel * u.nr * 9 * p.ci + c0) * u.item
-    u.winograd_dw(scratch, count * u.nr, m, p.m_slice, count, u.nr, &POINTS)
-    for tap in range(9):
-        u.unpack_run(at + tap * p.ci * u.item, scratch + tap * count * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count, 1,
-                     9 * p.ci)
-
-
-cdef void transform_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count,
-                          int threads) noexcept nogil:
-    cdef Py_ssize_t tasks = (count + STAGE_TILES - 1) // STAGE_TILES, t
-    for t in prange(tasks, num_threads=threads, schedule="dynamic"):
-        transform_pair(u, p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, count - t * STAGE_TILES))
-
-
-cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *scratch, int threads) noexcept nogil:
-    """Few tiles, large dw: a task sums the 36 slices of a piece in L2 and transforms them back at once."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, t, xi
-    cdef char *m
-    transform_chunk(u, p, v, d, 0, p.tiles, threads)
-    for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
-        m = scratch + threadid() * (m_bytes + tap_bytes)
-        for xi in range(36):
-            sum_slice(u, p, v, d, m, xi, t // p.parts, t % p.parts * p.part, p.tiles, False)
-        store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
-
-
-cdef void by_slices(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t count,
-                    int threads) noexcept nogil:
-    """Many tiles: a task adds a chunk of tiles to all pieces of one slice, whose operands stay in L2."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, first = 0, here, t, i
-    cdef Py_ssize_t pieces = p.panels * p.parts
-    while first < p.tiles:
-        here = min(count, p.tiles - first)
-        transform_chunk(u, p, v, d, first, here, threads)
-        for t in prange(36, num_threads=threads, schedule="dynamic"):
-            for i in range(pieces):
-                sum_slice(u, p, v, d, sums + i * m_bytes, t, i // p.parts, i % p.parts * p.part, here, first > 0)
-        first += here
-    for t in prange(pieces, num_threads=threads, schedule="dynamic"):
-        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * (m_bytes + tap_bytes), t // p.parts, t % p.parts * p.part)
-
-
-def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
-    """Return dw of logical shape case.w_shape (memory co, 3, 3, ci) by F(3x3,4x4); needs accepts(case)."""
-    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
-    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
-    cdef const fc_ukr *u = table(dys.itemsize)
-    cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
-    cdef Gradient p
-    cdef Block v, d, sums, scratch
-    cdef Py_ssize_t count, chunks
-    if out.size == 0 or dys.size == 0:
-        out.fill(0)
-        return out
-    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
-    p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
-    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
-    set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
-    p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
-    p.panels = (p.co + u.nr - 1) // u.nr
-    p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
-    p.d_row = p.panels * u.nr
-    cdef bint few = p.tiles * (p.v_row + p.d_row) <= p.v_row * p.d_row  # transformed tiles are smaller than transformed dw
-    chunks = 1 if few else (36 * u.item * (p.v_row + p.d_row) * p.tiles + CHUNK_BYTES - 1) // CHUNK_BYTES
-    count = (p.tiles + chunks - 1) // chunks
-    p.part = DEPTH
-    while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
-        p.part //= 2
-    p.parts = (p.ci + p.part - 1) // p.part
-    p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
-    p.m_slice = odd_lines(p.part * u.nr, u.item)
-    v, d = block(36 * p.v_slice * u.item), block(36 * p.d_slice * u.item)
-    if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
-        memset(d.data, 0, 36 * p.d_slice * u.item)
-    sums = block(36 * p.m_slice * u.item * (0 if few else p.panels * p.parts) + 1)
-    scratch = block(threads * (36 * p.m_slice + 9 * p.part * u.nr) * u.item)
-    cdef char *v_data = v.data
-    cdef char *d_data = d.data
-    cdef char *sums_data = sums.data
-    cdef char *scratch_data = scratch.data
-    with nogil:
-        if few:
-            by_pieces(u, &p, v_data, d_data, scratch_data, threads)
-        else:
-            by_slices(u, &p, v_data, d_data, sums_data, scratch_data, count, threads)
-    return out

@@ -13,11 +13,11 @@ def fma_peak(int threads, double seconds=0.2):
     cdef const fc_ukr *u = table(4)
     cdef Py_ssize_t iterations = 200_000
     cdef double best = 0.0, sink = 0.0, stop, start
-    cdef int i
+    cdef int _i
     stop = perf_counter() + seconds
     while True:
         start = perf_counter()
-        for i in prange(threads, num_threads=threads, schedule="static", nogil=True):
+        for _i in prange(threads, num_threads=threads, schedule="static", nogil=True):
             sink += u.fma_burst(iterations)
         best = max(best, 2.0 * 24 * u.lanes * iterations * threads / (perf_counter() - start) * 1e-9)
         if perf_counter() > stop:

@@ -20,7 +20,9 @@ from . import avg_pool2d as _avg_compiled
 from . import batch_norm as _bn_compiled
 from . import columns as _columns
 from . import conv2d_direct as _direct
+from . import conv2d_direct_weight as _direct_weight
 from . import conv2d_winograd as _winograd
+from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
 from . import gemm as _gemm_compiled
 from . import layout as _layout_compiled
@@ -119,8 +121,8 @@ OPS: dict[str, tuple[Impl, ...]] = {
         *_reference_only(_conv.conv2d_backward_data),
     ),
     "conv2d_backward_weight": (
-        Impl("winograd", _winograd.conv2d_winograd_backward_weight, _winograd_accepts, True, _winograd_pays),
-        Impl("direct", _direct.conv2d_direct_backward_weight, _same_floats, True),
+        Impl("winograd", _winograd_weight.conv2d_winograd_backward_weight, _winograd_accepts, True, _winograd_pays),
+        Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_weight),
     ),
     "conv2d_backward_bias": _vector_or_reference(_columns.conv2d_backward_bias, _conv.conv2d_backward_bias),

@@ -14,10 +14,10 @@ static __attribute__((noinline)) void FC_FN(store_columns)(const fc_tile_job *j,
     const int half = (mr + 1) / 2;
     for (int i = 0; i < mr; i++) {
         real *c = i < half ? at.c_lo + i * j->ldc : at.c_hi + (i - half) * j->ldc;
-        for (ptrdiff_t k = 0; k < j->n; k++) {
-            real r = spill[i * NR + k];
-            if (j->accumulate) r += c[k];
-            c[k] = j->relu && r < 0 ? 0 : r;
+        for (ptrdiff_t k = 0; k < j->n; k += LANES) {
+            vec r = load(spill + i * NR + k);
+            if (j->accumulate) r += load_part(c + k, j->n - k);
+            store_part(c + k, j->relu ? relu_vec(r) : r, j->n - k);
         }
     }
 }

@@ -1,6 +1,8 @@
 /* kernels.ukr.levels: vector types and names for one (instruction set, element type); included by body.h for each pair.
  *
  * Needs FC_LEVEL (a name), FC_VBYTES (bytes of a vector), FC_MR (rows of the register tile), FC_REAL, FC_INT and FC_BITS. */
+#define FC_PASTE_(a, b) a##b
+#define FC_PASTE(a, b) FC_PASTE_(a, b)
 #define FC_NAME_(bits, stem, level) fc_f##bits##_##stem##__##level
 #define FC_NAME__(bits, stem, level) FC_NAME_(bits, stem, level)
 #define FC_FN(stem) FC_NAME__(FC_BITS, stem, FC_LEVEL)
@@ -41,13 +43,18 @@ INLINE vec load(const real *p) { return *(const uvec *)p; }
 #define store FC_FN(store)
 INLINE void store(real *p, vec v) { *(uvec *)p = v; }
 
-/* The first n lanes only; the rest read as zero. For tails: slow, but never touches a byte past the array. */
+/* The first n lanes only; the rest read as zero. For tails: never touches a byte past the array. Levels that have masked
+ * moves define FC_MASK_LOAD_<bits> and FC_MASK_STORE_<bits>. */
 #define load_part FC_FN(load_part)
 INLINE vec load_part(const real *p, ptrdiff_t n) {
     if (n >= LANES) return load(p);
+#if defined(FC_MASKED)
+    return (vec)FC_PASTE(FC_MASK_LOAD_, FC_BITS)(p, n < 0 ? 0 : n);
+#else
     real t[FC_VBYTES / sizeof(real)] = {0};
     for (ptrdiff_t i = 0; i < n; i++) t[i] = p[i];
     return load(t);
+#endif
 }
 #define store_part FC_FN(store_part)
 INLINE void store_part(real *p, vec v, ptrdiff_t n) {
@@ -55,9 +62,13 @@ INLINE void store_part(real *p, vec v, ptrdiff_t n) {
         store(p, v);
         return;
     }
+#if defined(FC_MASKED)
+    FC_PASTE(FC_MASK_STORE_, FC_BITS)(p, v, n < 0 ? 0 : n);
+#else
     real t[FC_VBYTES / sizeof(real)];
     store(t, v);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = t[i];
+#endif
 }
 /* max(v, 0) that keeps NaN. */
 #define relu_vec FC_FN(relu_vec)

@@ -4,6 +4,8 @@
 #include "ukr.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
 #else
@@ -14,6 +16,13 @@
 #define FC_LEVEL avx2
 #define FC_VBYTES 32
 #define FC_MR 6 /* 12 of 16 registers accumulate */
+#define FC_MASKED 1
+#define FC_LANES_32(n) _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define FC_LANES_64(n) _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3))
+#define FC_MASK_LOAD_32(p, n) _mm256_maskload_ps(p, FC_LANES_32(n))
+#define FC_MASK_LOAD_64(p, n) _mm256_maskload_pd(p, FC_LANES_64(n))
+#define FC_MASK_STORE_32(p, v, n) _mm256_maskstore_ps(p, FC_LANES_32(n), (__m256)(v))
+#define FC_MASK_STORE_64(p, v, n) _mm256_maskstore_pd(p, FC_LANES_64(n), (__m256d)(v))
 #define FC_STRING_(x) #x
 #define FC_STRING(x) FC_STRING_(x)
 

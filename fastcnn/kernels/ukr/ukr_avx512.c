@@ -4,6 +4,8 @@
 #include "ukr.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi,bmi2"))), apply_to = function)
 #else
@@ -14,6 +16,11 @@
 #define FC_LEVEL avx512
 #define FC_VBYTES 64
 #define FC_MR 14 /* 28 of 32 registers accumulate */
+#define FC_MASKED 1
+#define FC_MASK_LOAD_32(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define FC_MASK_LOAD_64(p, n) _mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), p)
+#define FC_MASK_STORE_32(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (__m512)(v))
+#define FC_MASK_STORE_64(p, v, n) _mm512_mask_storeu_pd(p, (__mmask8)((1u << (n)) - 1), (__m512d)(v))
 #define FC_STRING_(x) #x
 #define FC_STRING(x) FC_STRING_(x)
 

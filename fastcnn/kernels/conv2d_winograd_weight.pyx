@@ -1,0 +1,159 @@
+"""kernels.conv2d_winograd_weight: the weight gradient of a 3x3 stride-1 convolution by Winograd's F(3x3,4x4).
+
+The 6x6 transform of x is forward's; dy is cut into 4x4 tiles; 36 products are summed over all tiles and one inverse transform
+for each pair of channels gives the 3x3 gradient. An element's sum has one order, whatever the chunks and the threads.
+"""
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from fastcnn.kernels.conv2d_direct cimport channels_last
+from fastcnn.kernels.conv2d_winograd cimport DEPTH, POINTS, STAGE_TILES, odd_lines, set_geometry
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
+
+cnp.import_array()
+
+cdef enum:
+    CHUNK_BYTES = 8 << 20  # transformed tiles of a chunk, that stay in L3
+
+cdef struct Gradient:
+    const char *x                # IN   channels-last, ci channels
+    const char *dy               # IN   channels-last, co channels
+    char *dw                     # OUT  (co, 3, 3, ci)
+    fc_winograd_block image, dimage
+    Py_ssize_t tiles, ci, co, panels
+    Py_ssize_t v_row, v_slice    # transformed x: [36][tile][ci]
+    Py_ssize_t d_row, d_slice    # transformed dy: [36][tile][panel][nr], zero beyond co
+    Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
+    Py_ssize_t m_slice           # sums of a piece: [36][part][nr]
+
+
+cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
+                         Py_ssize_t count) noexcept nogil:
+    cdef fc_winograd_block image = p.image
+    cdef fc_winograd_block dimage = p.dimage
+    image.first = dimage.first = first + at
+    image.count = dimage.count = count
+    image.slice, image.row = p.v_slice, p.v_row
+    dimage.slice, dimage.row = p.d_slice, p.d_row
+    u.winograd_input(v + at * p.v_row * u.item, p.x, &image, &POINTS)
+    u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
+
+
+cdef void sum_slice(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
+                    Py_ssize_t c0, Py_ssize_t count, bint accumulate) noexcept nogil:
+    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][panel][:], for the channels of one piece."""
+    cdef fc_tile_job job
+    cdef Py_ssize_t zero = 0
+    job.a = v + (xi * p.v_slice + c0) * u.item
+    job.b = d + (xi * p.d_slice + panel * u.nr) * u.item
+    job.c = m + xi * p.m_slice * u.item
+    job.bias = NULL
+    job.seg = &zero
+    job.nseg = 1
+    job.kseg = count
+    job.rows = 1
+    job.cols = min(p.part, p.ci - c0)
+    job.ldc = u.nr
+    job.n = (min(u.nr, p.co - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes
+    job.lda = 1
+    job.ka = p.v_row
+    job.ldb = p.d_row
+    job.a_row = job.c_row = 0
+    job.accumulate = accumulate
+    job.relu = 0
+    u.tile_rows(&job)
+
+
+cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, Py_ssize_t panel,
+                      Py_ssize_t c0) noexcept nogil:
+    """Transform the sums of a piece back and write them to dw."""
+    cdef Py_ssize_t tap, count = min(p.part, p.ci - c0)
+    cdef char *at = p.dw + (panel * u.nr * 9 * p.ci + c0) * u.item
+    u.winograd_dw(scratch, count * u.nr, m, p.m_slice, count, u.nr, &POINTS)
+    for tap in range(9):
+        u.unpack_run(at + tap * p.ci * u.item, scratch + tap * count * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count,
+                     1, 9 * p.ci)
+
+
+cdef void transform_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count,
+                          int threads) noexcept nogil:
+    cdef Py_ssize_t tasks = (count + STAGE_TILES - 1) // STAGE_TILES, t
+    for t in prange(tasks, num_threads=threads, schedule="dynamic"):
+        transform_pair(u, p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, count - t * STAGE_TILES))
+
+
+cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *scratch, int threads) noexcept nogil:
+    """Few tiles, large dw: a task sums the 36 slices of a piece in L2 and transforms them back at once."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, t, xi
+    cdef char *m
+    transform_chunk(u, p, v, d, 0, p.tiles, threads)
+    for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
+        m = scratch + threadid() * (m_bytes + tap_bytes)
+        for xi in range(36):
+            sum_slice(u, p, v, d, m, xi, t // p.parts, t % p.parts * p.part, p.tiles, False)
+        store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
+
+
+cdef void by_slices(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t count,
+                    int threads) noexcept nogil:
+    """Many tiles: a task adds a chunk of tiles to all pieces of one slice, whose operands stay in L2."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, first = 0, here, t, i
+    cdef Py_ssize_t pieces = p.panels * p.parts
+    while first < p.tiles:
+        here = min(count, p.tiles - first)
+        transform_chunk(u, p, v, d, first, here, threads)
+        for t in prange(36, num_threads=threads, schedule="dynamic"):
+            for i in range(pieces):
+                sum_slice(u, p, v, d, sums + i * m_bytes, t, i // p.parts, i % p.parts * p.part, here, first > 0)
+        first += here
+    for t in prange(pieces, num_threads=threads, schedule="dynamic"):
+        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * (m_bytes + tap_bytes), t // p.parts, t % p.parts * p.part)
+
+
+def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
+    """Return dw of logical shape case.w_shape (memory co, 3, 3, ci) by F(3x3,4x4); needs accepts(case)."""
+    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
+    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
+    cdef const fc_ukr *u = table(dys.itemsize)
+    cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
+    cdef Gradient p
+    cdef Block v, d, sums, scratch
+    cdef Py_ssize_t count, chunks
+    if out.size == 0 or dys.size == 0:
+        out.fill(0)
+        return out
+    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
+    p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
+    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
+    set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
+    p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
+    p.panels = (p.co + u.nr - 1) // u.nr
+    p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
+    p.d_row = p.panels * u.nr
+    cdef bint few = p.tiles * (p.v_row + p.d_row) <= p.v_row * p.d_row  # transformed tiles are smaller than transformed dw
+    chunks = 1 if few else (36 * u.item * (p.v_row + p.d_row) * p.tiles + CHUNK_BYTES - 1) // CHUNK_BYTES
+    count = (p.tiles + chunks - 1) // chunks
+    p.part = DEPTH
+    while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
+        p.part //= 2
+    p.parts = (p.ci + p.part - 1) // p.part
+    p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
+    p.m_slice = odd_lines(p.part * u.nr, u.item)
+    v, d = block(36 * p.v_slice * u.item), block(36 * p.d_slice * u.item)
+    if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
+        memset(d.data, 0, 36 * p.d_slice * u.item)
+    sums = block(36 * p.m_slice * u.item * (0 if few else p.panels * p.parts) + 1)
+    scratch = block(threads * (36 * p.m_slice + 9 * p.part * u.nr) * u.item)
+    cdef char *v_data = v.data
+    cdef char *d_data = d.data
+    cdef char *sums_data = sums.data
+    cdef char *scratch_data = scratch.data
+    with nogil:
+        if few:
+            by_pieces(u, &p, v_data, d_data, scratch_data, threads)
+        else:
+            by_slices(u, &p, v_data, d_data, sums_data, scratch_data, count, threads)
+    return out
