@@ -131,20 +131,20 @@ def test_mutated_files_never_do_worse_than_a_clear_error(tmp_path):
             read_arrays(path)
 
 
+# VmHWM, not ru_maxrss: the latter begins with the size of the process that forked
 MEASURE = """
-import resource, sys
+import re, sys
 import numpy, safetensors.numpy
 from fastcnn.errors import FileFormatError
 from fastcnn.io.safetensors_file import read_arrays
-def pages():
-    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-before = pages()
+def kilobytes(name):
+    return int(re.search(name + r":\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+before = kilobytes("VmRSS")
 try:
     read_arrays(sys.argv[1])
 except FileFormatError:
     pass
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-print(peak - before)
+print((kilobytes("VmHWM") - before) * 1024)
 """
 
 
