@@ -103,7 +103,7 @@ POOL2D: dict[str, Pool2dCase] = {
     "whole_image": pool2d_case((3, 31, 7, 7), 7),
     "whole_image_by_axis": pool2d_case((2, 65, 3, 8), (3, 8)),
     "large": pool2d_case((2, 65, 29, 28), 3, 2, 1),
-    "wide_kernel": pool2d_case((1, 3, 20, 19), (17, 18)),  # 306 taps: the index needs int32
+    "wide_kernel": pool2d_case((2, 3, 20, 19), (17, 18), 1),  # 306 taps: the index needs int32
     "batch_0": pool2d_case((0, 4, 6, 6), 2),
 }
 POOL2D |= {f"channels_{c}": pool2d_case((1, c, 5, 6), 3, 2, 1) for c in range(1, 34)}
