@@ -20,6 +20,7 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_span:
         Py_ssize_t at, count, tap, divisor
+        double weight
 
     ctypedef struct fc_window_job:
         void *y
@@ -34,15 +35,14 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t out, tap
         double weight
 
-    ctypedef struct fc_gather_job:
+    ctypedef struct fc_spread_job:
         void *dx
         const void *dy
         const void *index
         const fc_source *rows
-        const fc_source *cols
-        const Py_ssize_t *col_start
-        Py_ssize_t n_rows, iw, channels, first, last, dy_row, kw, dy_size
-        int wide_index
+        const fc_span *cols
+        Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
+        int wide_index, whole, apart
 
     ctypedef struct fc_norm_job:
         void *out
@@ -98,7 +98,7 @@ cdef extern from "ukr.h" nogil:
         void transpose(void *dst, Py_ssize_t ldd, const void *src, Py_ssize_t lds, Py_ssize_t rows, Py_ssize_t cols) noexcept nogil
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
-        void gather_row(const fc_gather_job *job) noexcept nogil
+        void spread_row(const fc_spread_job *job) noexcept nogil
         void moments(double *mean, double *m2, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
                      Py_ssize_t stride) noexcept nogil
         void merge_moments(double *mean, double *m2, const double *part_mean, const double *part_m2, const double *count,

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from fastcnn.kernels.memory cimport Block
-from fastcnn.kernels.micro cimport fc_gather_job, fc_source, fc_span, fc_ukr, fc_window_job
+from fastcnn.kernels.micro cimport fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job
 
 cdef class Axis:
     cdef Py_ssize_t size, count, step   # of the image; windows; from tap to tap
@@ -11,7 +11,8 @@ cdef class Axis:
     cdef fc_span *spans                 # one for each window
     cdef fc_source *sources             # the windows that cover pixel i: start[i] .. start[i + 1], ascending
     cdef Py_ssize_t *start
-    cdef int find_sources(self) except -1
+    cdef int find_sources(self, Py_ssize_t out_step, Py_ssize_t tap_step) except -1
+    cdef bint apart(self) noexcept
 
 cdef Axis kernel_axis(Py_ssize_t size, Py_ssize_t k, Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation, Py_ssize_t count,
                       bint include_pad)

@@ -1,7 +1,8 @@
 """kernels.window: where the windows of pooling lie along one axis, and the loops over rows of windows.
 
-Max, average and adaptive pooling differ in these tables and in the micro-kernel, not in their loops. Backward gathers: each
-pixel of dx is written once, as the sum over the windows that cover it, in ascending order; rows are independent.
+Max, average and adaptive pooling differ in these tables and in the micro-kernel, not in their loops. Backward makes each row
+of dx from the rows of windows that cover it, in ascending order: rows are independent, and nothing is written twice by two
+threads.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_gather_job, fc_source, fc_span, fc_ukr, fc_window_job, table
+from fastcnn.kernels.micro cimport fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
 
 cnp.import_array()
 
@@ -21,8 +22,11 @@ cnp.import_array()
 cdef class Axis:
     """The windows of one axis."""
 
-    cdef int find_sources(self) except -1:
-        """Invert the table: for each pixel the windows that cover it."""
+    cdef int find_sources(self, Py_ssize_t out_step, Py_ssize_t tap_step) except -1:
+        """Invert the table: for each pixel the windows that cover it, ascending.
+
+        Windows are given as offsets, `out_step` apart, taps as multiples of `tap_step`.
+        """
         cdef Py_ssize_t o, t, i, total = 0
         cdef Py_ssize_t *start
         cdef fc_source *s
@@ -30,7 +34,7 @@ cdef class Axis:
             total += self.spans[o].count
         self.cover = block((self.size + 2) * sizeof(Py_ssize_t) + (total + 1) * sizeof(fc_source))
         start = self.start = <Py_ssize_t *>(self.cover.data + (total + 1) * sizeof(fc_source))
-        s = self.sources = <fc_source *>self.cover.data
+        self.sources = <fc_source *>self.cover.data
         # counted two places further on, so that filling moves each start to where it belongs
         for i in range(self.size + 2):
             start[i] = 0
@@ -42,11 +46,20 @@ cdef class Axis:
         for o in range(self.count):
             for t in range(self.spans[o].count):
                 i = self.spans[o].at + t * self.step
-                s[start[i + 1]].out = o
-                s[start[i + 1]].tap = self.spans[o].tap + t
-                s[start[i + 1]].weight = 1.0 / self.spans[o].divisor
+                s = &self.sources[start[i + 1]]
+                s.out, s.tap, s.weight = o * out_step, (self.spans[o].tap + t) * tap_step, self.spans[o].weight
                 start[i + 1] += 1
         return 0
+
+    cdef bint apart(self) noexcept:
+        """Does each window end before the next one begins?"""
+        cdef Py_ssize_t o, end = 0
+        for o in range(self.count):
+            if self.spans[o].count:
+                if self.spans[o].at < end:
+                    return False
+                end = self.spans[o].at + (self.spans[o].count - 1) * self.step + 1
+        return True
 
 
 cdef Axis new_axis(Py_ssize_t size, Py_ssize_t count, Py_ssize_t step):
@@ -70,6 +83,7 @@ cdef Axis kernel_axis(Py_ssize_t size, Py_ssize_t k, Py_ssize_t stride, Py_ssize
         a.spans[o].tap = first if stop > first else 0
         a.spans[o].at = start + first * dilation if stop > first else 0
         a.spans[o].divisor = min(k, (size + pad - start + dilation - 1) // dilation) if include_pad else a.spans[o].count
+        a.spans[o].weight = 1.0 / a.spans[o].divisor
     return a
 
 
@@ -81,6 +95,7 @@ cdef Axis bin_axis(Py_ssize_t size, Py_ssize_t count):
         a.spans[o].at = o * size // count
         a.spans[o].tap = 0
         a.spans[o].count = a.spans[o].divisor = ((o + 1) * size + count - 1) // count - o * size // count
+        a.spans[o].weight = 1.0 / a.spans[o].divisor
     return a
 
 
@@ -146,9 +161,9 @@ cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray
     return y
 
 
-cdef void spread_row(const fc_ukr *u, const fc_gather_job *all_, const fc_source *sources, const Py_ssize_t *start, Py_ssize_t ih,
+cdef void spread_row(const fc_ukr *u, const fc_spread_job *all_, const fc_source *sources, const Py_ssize_t *start, Py_ssize_t ih,
                      Py_ssize_t dy_batch, Py_ssize_t row, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
-    cdef fc_gather_job job = all_[0]
+    cdef fc_spread_job job = all_[0]
     cdef Py_ssize_t n = row // ih, i = row % ih
     job.rows = sources + start[i]
     job.n_rows = start[i + 1] - start[i]
@@ -159,7 +174,8 @@ cdef void spread_row(const fc_ukr *u, const fc_gather_job *all_, const fc_source
         job.index = <const char *>job.index + n * dy_batch * (4 if job.wide_index else 1)
     job.first = split_at(u, job.channels, part, splits)
     job.last = split_at(u, job.channels, part + 1, splits)
-    u.gather_row(&job)
+    job.whole = splits == 1
+    u.spread_row(&job)
 
 
 cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
@@ -169,19 +185,18 @@ cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndar
     cdef const fc_ukr *u = table(dy.itemsize)
     cdef const fc_source *sources
     cdef const Py_ssize_t *start
-    cdef fc_gather_job job
+    cdef fc_spread_job job
     cdef Py_ssize_t dy_batch = rows.count * cols.count * channels
     if dx.size == 0:
         return dx
-    rows.find_sources()
-    cols.find_sources()
+    rows.find_sources(cols.count * channels, kw)
     sources, start = rows.sources, rows.start
     job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL
     job.wide_index = False
     if index is not None:
         job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
-    job.cols, job.col_start, job.iw, job.channels, job.kw = cols.sources, cols.start, cols.size, channels, kw
-    job.dy_row, job.dy_size = cols.count * channels, dy.size
+    job.cols, job.ow, job.iw, job.channels = cols.spans, cols.count, cols.size, channels
+    job.step_x, job.dy_size, job.apart = cols.step * channels, dy.size, cols.apart()
     threads = crew(<double>(dx.size + dy.size) * u.item, threads)
     splits = channel_splits(u, batch * ih, channels, threads)
     tasks = batch * ih * splits

@@ -4,11 +4,6 @@
  * what it writes there is overwritten when that pixel's turn comes (pixels go in ascending order). More channels: the last
  * vector overlaps the one before. Only the last pixels of a row or an image are touched lane by lane. */
 
-#define bytes FC_FN(bytes)
-#define words FC_FN(words)
-typedef uint8_t bytes __attribute__((vector_size(FC_VBYTES * 8 / FC_BITS)));
-typedef int32_t words __attribute__((vector_size(4 * FC_VBYTES * 8 / FC_BITS)));
-
 INLINE ivec FC_FN(isplat)(FC_INT a) {
 #if FC_VBYTES * 8 / FC_BITS == 2
     return (ivec)FC_SPLAT_2(a);
@@ -21,15 +16,27 @@ INLINE ivec FC_FN(isplat)(FC_INT a) {
 #endif
 }
 
-/* Taps of windows: n lanes of 1-byte or 4-byte integers at element `at`. */
+#define bytes FC_FN(bytes)
+#define halves FC_FN(halves)
+#define words FC_FN(words)
+typedef uint8_t bytes __attribute__((vector_size(FC_VBYTES * 8 / FC_BITS)));
+typedef uint16_t halves __attribute__((vector_size(2 * FC_VBYTES * 8 / FC_BITS)));
+typedef int32_t words __attribute__((vector_size(4 * FC_VBYTES * 8 / FC_BITS)));
+
+/* Taps of windows are saved as 1-byte or 4-byte integers, n lanes at element `at`. Conversions go in steps of two: GCC 12 takes
+ * a step of four apart into single bytes (except where one instruction does it: narrowing of 512 bits). */
 INLINE void FC_FN(store_taps)(void *index, ptrdiff_t at, ivec taps, ptrdiff_t n, int wide) {
     if (wide) {
         const words t = __builtin_convertvector(taps, words);
         memcpy((int32_t *)index + at, &t, n >= LANES ? sizeof t : (size_t)n * 4);
-    } else {
-        const bytes t = __builtin_convertvector(taps, bytes);
-        memcpy((uint8_t *)index + at, &t, n >= LANES ? sizeof t : (size_t)n);
+        return;
     }
+#if FC_VBYTES == 64
+    const bytes t = __builtin_convertvector(taps, bytes);
+#else
+    const bytes t = __builtin_convertvector(__builtin_convertvector(taps, halves), bytes);
+#endif
+    memcpy((uint8_t *)index + at, &t, n >= LANES ? sizeof t : (size_t)n);
 }
 
 INLINE ivec FC_FN(load_taps)(const void *index, ptrdiff_t at, ptrdiff_t n, int wide) {
@@ -40,7 +47,7 @@ INLINE ivec FC_FN(load_taps)(const void *index, ptrdiff_t at, ptrdiff_t n, int w
     }
     bytes t = {0};
     memcpy(&t, (const uint8_t *)index + at, n >= LANES ? sizeof t : (size_t)n);
-    return __builtin_convertvector(t, ivec);
+    return __builtin_convertvector(__builtin_convertvector(__builtin_convertvector(t, halves), words), ivec);
 }
 
 /* The vector that starts at channel c or, for the tail of at least one vector of channels, ends at the last one. */
@@ -111,9 +118,10 @@ INLINE void FC_FN(max_row_as)(const fc_window_job *w, const int with_index) {
 }
 
 /* One row of maxima and, unless index is NULL, the taps that won. A window without a tap gives -inf and tap 0. */
-static void FC_FN(max_row)(const fc_window_job *w) {
-    if (w->index) FC_FN(max_row_as)(w, 1);
-    else FC_FN(max_row_as)(w, 0);
+static void FC_FN(max_row)(const fc_window_job *job) {
+    const fc_window_job w = *job; /* a copy that no store can change */
+    if (w.index) FC_FN(max_row_as)(&w, 1);
+    else FC_FN(max_row_as)(&w, 0);
 }
 
 /* The mean over one window; rows are summed one by one before they join, so that the error grows with rows + cols. */
@@ -139,7 +147,8 @@ INLINE void FC_FN(mean_window)(const fc_window_job *w, ptrdiff_t from, ptrdiff_t
 }
 
 /* One row of means: the sum of each window over row.divisor * cols[q].divisor. */
-static void FC_FN(mean_row)(const fc_window_job *w) {
+static void FC_FN(mean_row)(const fc_window_job *job) {
+    const fc_window_job copy = *job, *w = &copy;
     for (ptrdiff_t q = 0; q < w->ow; q++) {
         const ptrdiff_t from = w->row.at * w->x_row + w->cols[q].at * w->channels, out = q * w->channels;
         const ptrdiff_t cols = w->cols[q].count, far = from + (w->row.count - 1) * w->step_y + (cols - 1) * w->step_x;
@@ -156,55 +165,93 @@ static void FC_FN(mean_row)(const fc_window_job *w) {
     }
 }
 
-/* One pixel of dx, nv vectors of channels: the sum over the outputs that cover it. */
-INLINE void FC_FN(gather_pixel)(const fc_gather_job *g, ptrdiff_t q, ptrdiff_t c, ptrdiff_t n, const int nv, const int by_index) {
-    vec sum[2];
+/* One output, nv vectors of channels from c on: its gradient goes to its taps in one row of dx. Lanes not `valid` give zero.
+ * `fresh`: nothing has been added to these pixels yet. */
+INLINE void FC_FN(spread_window)(const fc_spread_job *g, fc_source row, fc_span col, ptrdiff_t q, ptrdiff_t c, ptrdiff_t cols,
+                                 ivec valid, ptrdiff_t n, const int nv, const int by_index, const int fresh) {
+    const ptrdiff_t at = row.out + q * g->channels + c;
+    real *dx = (real *)g->dx + col.at * g->channels + c;
+    const vec weight = splat((real)(row.weight * col.weight));
+    vec value[2];
+    ivec won[2];
     UNROLL
-    for (int v = 0; v < nv; v++) sum[v] = splat(0);
-    for (ptrdiff_t i = 0; i < g->n_rows; i++)
-        for (ptrdiff_t k = g->col_start[q]; k < g->col_start[q + 1]; k++) {
-            const fc_source row = g->rows[i], col = g->cols[k];
-            const ptrdiff_t at = row.out * g->dy_row + col.out * g->channels + c;
-            const ivec tap = FC_FN(isplat)((FC_INT)(row.tap * g->kw + col.tap));
-            const vec weight = splat((real)(row.weight * col.weight));
-            UNROLL
-            for (int v = 0; v < nv; v++) {
-                const vec dy = load_part((const real *)g->dy + at + v * LANES, n);
-                if (by_index) {
-                    const ivec won = FC_FN(load_taps)(g->index, at + v * LANES, n, g->wide_index) == tap;
-                    sum[v] += (vec)((ivec)dy & won);
-                } else {
-                    sum[v] += dy * weight;
-                }
-            }
-        }
-    UNROLL
-    for (int v = 0; v < nv; v++) store_part((real *)g->dx + q * g->channels + c + v * LANES, sum[v], n);
-}
-
-INLINE void FC_FN(gather_row_as)(const fc_gather_job *g, const int by_index) {
-    for (ptrdiff_t q = 0; q < g->iw; q++) {
-        const ptrdiff_t sources = g->col_start[q + 1] - g->col_start[q];
-        const ptrdiff_t far = g->n_rows && sources ? g->rows[g->n_rows - 1].out * g->dy_row +
-                                                         g->cols[g->col_start[q + 1] - 1].out * g->channels
-                                                   : 0;
-        const int room = far + LANES <= g->dy_size && (q * g->channels + LANES <= g->iw * g->channels);
-        ptrdiff_t c = g->first;
-        for (; c + 2 * LANES <= g->last; c += 2 * LANES) FC_FN(gather_pixel)(g, q, c, LANES, 2, by_index);
-        for (; c < g->last; c += LANES) {
-            const ptrdiff_t at = FC_FN(vector_at)(c, g->first, g->last);
-            if (at + LANES <= g->last || room)
-                FC_FN(gather_pixel)(g, q, at, LANES, 1, by_index);
-            else
-                FC_FN(gather_pixel)(g, q, at, g->last - at, 1, by_index);
+    for (int v = 0; v < nv; v++) {
+        value[v] = (vec)((ivec)load_part((const real *)g->dy + at + v * LANES, n) & valid);
+        if (by_index) won[v] = FC_FN(load_taps)(g->index, at + v * LANES, n, g->wide_index);
+        else value[v] *= weight;
+    }
+    for (ptrdiff_t s = 0; s < cols; s++, dx += g->step_x) {
+        const ivec tap = FC_FN(isplat)((FC_INT)(row.tap + col.tap + s));
+        UNROLL
+        for (int v = 0; v < nv; v++) {
+            const vec part = by_index ? (vec)((ivec)value[v] & (won[v] == tap)) : value[v];
+            store_part(dx + v * LANES, fresh ? part : load_part(dx + v * LANES, n) + part, n);
         }
     }
 }
 
-/* One row of dx: with an index, dy of each covering window that this pixel won; without, dy times the weights. */
-static void FC_FN(gather_row)(const fc_gather_job *g) {
-    if (g->index) FC_FN(gather_row_as)(g, 1);
-    else FC_FN(gather_row_as)(g, 0);
+/* May a vector be read at channel c of output q and written at all its taps? */
+INLINE int FC_FN(spread_room)(const fc_spread_job *g, fc_source row, ptrdiff_t q, ptrdiff_t c) {
+    const ptrdiff_t end = g->cols[q].at * g->channels + (g->cols[q].count - 1) * g->step_x + c + LANES;
+    return g->whole && end <= g->iw * g->channels && row.out + q * g->channels + c + LANES <= g->dy_size;
+}
+
+INLINE void FC_FN(spread_output)(const fc_spread_job *g, fc_source row, ptrdiff_t q, ptrdiff_t cols, ivec tail, const int by_index,
+                                 const int fresh) {
+    const fc_span col = g->cols[q];
+    const ivec all = ~(ivec){0};
+    ptrdiff_t c = g->first;
+    for (; c + 2 * LANES <= g->last; c += 2 * LANES)
+        FC_FN(spread_window)(g, row, col, q, c, cols, all, LANES, 2, by_index, fresh);
+    for (; c + LANES <= g->last; c += LANES) FC_FN(spread_window)(g, row, col, q, c, cols, all, LANES, 1, by_index, fresh);
+    if (c == g->last) return;
+    if (!FC_FN(spread_room)(g, row, q, c))
+        FC_FN(spread_window)(g, row, col, q, c, cols, all, g->last - c, 1, by_index, fresh);
+    else if (fresh && c == 0) /* zeros reach into the next pixels, whose turn comes */
+        FC_FN(spread_window)(g, row, col, q, c, cols, tail, LANES, 1, by_index, 1);
+    else /* the first channels of the next pixel are there already */
+        FC_FN(spread_window)(g, row, col, q, c, cols, tail, LANES, 1, by_index, 0);
+}
+
+INLINE void FC_FN(spread_from)(const fc_spread_job *g, fc_source row, const int by_index, const int fresh) {
+    ivec tail;
+    UNROLL
+    for (int k = 0; k < FC_FN(lanes); k++) tail[k] = k < (g->last - g->first) % LANES ? -1 : 0;
+    ptrdiff_t q = 0;
+    if (fresh && g->channels < LANES) { /* few channels: the loop that has nothing to decide, as far as there is room */
+        ptrdiff_t stop = g->ow;
+        while (stop > 0 && !FC_FN(spread_room)(g, row, stop - 1, 0)) stop--;
+        for (; q < stop; q++) {
+            const fc_span col = g->cols[q];
+            if (col.count == 2) FC_FN(spread_window)(g, row, col, q, 0, 2, tail, LANES, 1, by_index, 1);
+            else FC_FN(spread_window)(g, row, col, q, 0, col.count, tail, LANES, 1, by_index, 1);
+        }
+    }
+    for (; q < g->ow; q++) {
+        const ptrdiff_t cols = g->cols[q].count;
+        if (cols == 3) FC_FN(spread_output)(g, row, q, 3, tail, by_index, fresh);
+        else if (cols == 2) FC_FN(spread_output)(g, row, q, 2, tail, by_index, fresh);
+        else FC_FN(spread_output)(g, row, q, cols, tail, by_index, fresh);
+    }
+}
+
+/* One row of dx, from the rows of windows that cover it: with an index, dy of each window that a pixel won; without, dy times
+ * the weights. */
+static void FC_FN(spread_row)(const fc_spread_job *job) {
+    const fc_spread_job g = *job; /* a copy that no store can change */
+    if (g.whole)
+        memset(g.dx, 0, (size_t)(g.iw * g.channels) * sizeof(real));
+    else
+        for (ptrdiff_t x = 0; x < g.iw; x++)
+            memset((real *)g.dx + x * g.channels + g.first, 0, (size_t)(g.last - g.first) * sizeof(real));
+    for (ptrdiff_t i = 0; i < g.n_rows; i++) {
+        const int fresh = i == 0 && g.apart;
+        if (g.index && fresh) FC_FN(spread_from)(&g, g.rows[i], 1, 1);
+        else if (g.index) FC_FN(spread_from)(&g, g.rows[i], 1, 0);
+        else if (fresh) FC_FN(spread_from)(&g, g.rows[i], 0, 1);
+        else FC_FN(spread_from)(&g, g.rows[i], 0, 0);
+    }
 }
 #undef bytes
+#undef halves
 #undef words

@@ -37,9 +37,10 @@ typedef struct {
 } fc_winograd_block;
 
 /* Along one axis, the taps of a window that lie inside the image: `count` of them, the first at coordinate `at` is tap `tap` of
- * the kernel; `divisor` taps count for a mean. */
+ * the kernel; `divisor` taps count for a mean, `weight` is its inverse. */
 typedef struct {
     ptrdiff_t at, count, tap, divisor;
+    double weight;
 } fc_span;
 
 /* One row of windows of a channels-last image, channels first <= c < last. */
@@ -54,22 +55,25 @@ typedef struct {
     int wide_index;                      /* int32, else uint8 */
 } fc_window_job;
 
-/* Along one axis, an output that covers a pixel: with which tap, and with which weight in a mean. */
+/* A row of windows that covers a row of pixels: its offset in dy in elements, kw times its tap, its weight in a mean. */
 typedef struct {
     ptrdiff_t out, tap;
     double weight;
 } fc_source;
 
-/* One row of pixels of dx; pixel q is covered by rows[0..n_rows) x cols[col_start[q]..col_start[q+1]), both ascending. */
+/* One row of pixels of dx from the rows of windows that cover it, channels first <= c < last. */
 typedef struct {
     void *dx;               /* row */
     const void *dy, *index; /* image; index NULL: a mean */
-    const fc_source *rows, *cols;
-    const ptrdiff_t *col_start;
-    ptrdiff_t n_rows, iw, channels, first, last, dy_row, kw;
-    ptrdiff_t dy_size; /* elements from dy to the end of its buffer */
+    const fc_source *rows;
+    const fc_span *cols;
+    ptrdiff_t n_rows, ow, iw, channels, first, last;
+    ptrdiff_t step_x;         /* from tap to tap in dx, elements */
+    ptrdiff_t dy_size;        /* elements from dy to the end of its buffer */
     int wide_index;
-} fc_gather_job;
+    int whole; /* first..last are all channels */
+    int apart; /* windows of a row share no pixel */
+} fc_spread_job;
 
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
 typedef struct {
@@ -128,7 +132,7 @@ typedef struct {
     /* pool.h */
     void (*max_row)(const fc_window_job *job);
     void (*mean_row)(const fc_window_job *job);
-    void (*gather_row)(const fc_gather_job *job);
+    void (*spread_row)(const fc_spread_job *job);
 
     /* norm.h */
     void (*moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
