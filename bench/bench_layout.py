@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench import check, layers, tile
+from bench.limits import measure
 from fastcnn import kernels
-from fastcnn.kernels import probe
 from fastcnn.reference.conv2d import conv2d_forward
 
 NAMES = ("conv3x3_64_64@56", "conv3x3_128_128@28", "conv3x3_256_256@14", "conv3x3_512_512@7")
@@ -17,7 +17,7 @@ LAYOUTS = ("NHWC", "NCHWc", "NCHW read in place, NHWC written", "NCHW converted 
 @pytest.fixture(scope="module")
 def limits():
     """One thread is used here, so the limits are those of one thread."""
-    return {"peak": probe.fma_peak(1), "bandwidth": probe.bandwidth(1)}
+    return measure(1)
 
 
 def pytest_generate_tests(metafunc):

@@ -20,6 +20,7 @@ import pytest
 import fastcnn
 from bench import peers
 from bench.interleave import BLOCK, Rounds, calibrate, settle
+from bench.limits import measure
 from fastcnn import cpu, threads
 
 # Timed seconds per function of one benchmark, and the rounds that they are spread over.
@@ -47,6 +48,7 @@ def pytest_benchmark_update_machine_info(config, machine_info):
         "isa_reason": cpu.reason(),
         "threads": threads.get_num_threads(),
         "threads_reason": threads.reason(),
+        "load": os.getloadavg()[0],
         "versions": {
             "fastcnn": fastcnn.__version__,
             "python": platform.python_version(),
@@ -70,11 +72,8 @@ def with_peers(request) -> bool:
 
 @pytest.fixture(scope="session")
 def limits() -> dict[str, float]:
-    """The machine's limits, measured in this run: FMA peak [GFLOP/s] and memory bandwidth [GB/s]."""
-    from fastcnn.kernels import probe
-
-    count = threads.get_num_threads()
-    return {"peak": probe.fma_peak(count), "bandwidth": probe.bandwidth(count)}
+    """The machine's limits on our threads: FMA peak [GFLOP/s] and memory bandwidth [GB/s]."""
+    return measure(threads.get_num_threads())
 
 
 @pytest.fixture

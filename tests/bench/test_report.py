@@ -57,6 +57,7 @@ def file(tmp_path):
             "isa_reason": "best",
             "threads": 2,
             "threads_reason": "affinity",
+            "load": 1.25,
             "versions": {"fastcnn": "0.1.0", "numpy": "2"},
         },
     }
@@ -104,7 +105,12 @@ def test_both_reports(file, monkeypatch, capsys):
     markdown = file.with_name("report.md").read_text()
     html = file.with_name("report.html").read_text()
     assert "| conv3x3_64_64@56 | winograd | 50 | 180 | 180 % | 200 | 300 | 4.00 |" in markdown
-    assert "| missed |" in markdown and "avx2 (best)" in markdown and "`pytest bench`" in markdown
+    assert (
+        "| missed |" in markdown
+        and "avx2 (best)" in markdown
+        and "1.2 running processes: a busy" in markdown
+        and "`pytest bench`" in markdown
+    )
     assert "max &lt;2x2&gt;" in html and html.count("<table>") == html.count("</table>") == 6
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert all(line.count("|") > 2 for line in rows)
