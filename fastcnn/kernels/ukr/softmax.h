@@ -36,12 +36,27 @@ INLINE ivec FC_FN(first_lanes)(ptrdiff_t n) {
     return mask;
 }
 
+/* The largest of n values, n > 0; NaN may be passed over, it comes back as the exponential of itself. */
+INLINE real FC_FN(largest)(const real *x, ptrdiff_t n) {
+    real found = x[0];
+    ptrdiff_t k = 0;
+    if (n >= LANES) {
+        vec most = load(x);
+        for (k = LANES; k + LANES <= n; k += LANES) {
+            const vec v = load(x + k);
+            most = FC_FN(blend)((ivec)(v > most), v, most);
+        }
+        for (int i = 0; i < FC_FN(lanes); i++) found = most[i] > found ? most[i] : found;
+    }
+    for (; k < n; k++) found = x[k] > found ? x[k] : found;
+    return found;
+}
+
 /* probs = softmax(logits); returns the loss -sum q log p with q = (1 - smoothing) onehot(target) + smoothing / classes. */
 static double FC_FN(cross_entropy_row)(void *probs_, const void *logits_, ptrdiff_t classes, ptrdiff_t target, double smoothing) {
     real *probs = probs_;
     const real *logits = logits_;
-    real largest = logits[0];
-    for (ptrdiff_t k = 1; k < classes; k++) largest = logits[k] > largest ? logits[k] : largest;
+    const real largest = FC_FN(largest)(logits, classes);
     vec sums = splat(0), distances = splat(0);
     for (ptrdiff_t k = 0; k < classes; k += LANES) {
         const ptrdiff_t n = classes - k;
