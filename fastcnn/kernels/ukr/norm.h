@@ -76,13 +76,14 @@ INLINE void FC_FN(norm_forward_as)(const fc_norm_job *f, const int residual, con
 }
 
 /* out = (x - mean) * scale + shift (+ residual) (ReLU) on n elements that start with a row. */
-static void FC_FN(norm_forward)(const fc_norm_job *f) {
-    if (f->residual) {
-        if (f->relu) FC_FN(norm_forward_as)(f, 1, 1);
-        else FC_FN(norm_forward_as)(f, 1, 0);
+static void FC_FN(norm_forward)(const fc_norm_job *job) {
+    const fc_norm_job f = *job; /* a copy that no store can change */
+    if (f.residual) {
+        if (f.relu) FC_FN(norm_forward_as)(&f, 1, 1);
+        else FC_FN(norm_forward_as)(&f, 1, 0);
     } else {
-        if (f->relu) FC_FN(norm_forward_as)(f, 0, 1);
-        else FC_FN(norm_forward_as)(f, 0, 0);
+        if (f.relu) FC_FN(norm_forward_as)(&f, 0, 1);
+        else FC_FN(norm_forward_as)(&f, 0, 0);
     }
 }
 
@@ -127,13 +128,14 @@ INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask) {
 
 /* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy behind the ReLU. With a saved y the masked
  * gradient is also written to out. */
-static void FC_FN(norm_sums)(const fc_norm_job *f, double *sums, double *products) {
-    const real *sum = f->scratch, *product = sum + f->width;
-    memset(f->scratch, 0, (size_t)(2 * f->width) * sizeof(real));
-    if (f->y) FC_FN(norm_sums_as)(f, FC_FN(mask_saved));
-    else if (f->relu) FC_FN(norm_sums_as)(f, FC_FN(mask_recompute));
-    else FC_FN(norm_sums_as)(f, FC_FN(mask_none));
-    for (ptrdiff_t j = 0; j < f->width; j++) {
+static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *products) {
+    const fc_norm_job f = *job; /* a copy that no store can change */
+    const real *sum = f.scratch, *product = sum + f.width;
+    memset(f.scratch, 0, (size_t)(2 * f.width) * sizeof(real));
+    if (f.y) FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
+    else if (f.relu) FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
+    else FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
+    for (ptrdiff_t j = 0; j < f.width; j++) {
         sums[j] = (double)sum[j];
         products[j] = (double)product[j];
     }
@@ -157,7 +159,8 @@ INLINE void FC_FN(norm_backward_as)(const fc_norm_job *f, const int mask) {
 }
 
 /* out = scale * g + slope * (x - mean) + offset on n elements that start with a row. */
-static void FC_FN(norm_backward)(const fc_norm_job *f) {
-    if (f->relu) FC_FN(norm_backward_as)(f, FC_FN(mask_recompute));
-    else FC_FN(norm_backward_as)(f, FC_FN(mask_none));
+static void FC_FN(norm_backward)(const fc_norm_job *job) {
+    const fc_norm_job f = *job; /* a copy that no store can change */
+    if (f.relu) FC_FN(norm_backward_as)(&f, FC_FN(mask_recompute));
+    else FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
 }
