@@ -10,6 +10,7 @@ from .errors import ArgumentError, ShapeError
 # Offsets inside one image are computed in 64 bits, sizes are kept below this bound so that no product of a
 # coordinate, a stride and an item size can overflow them.
 MAX_SIZE = 2**31 - 1
+MAX_ELEMENTS = 2**40  # of an output or a padded image: 4 TiB in float32, which no machine here can hold
 
 
 class Conv2dCase(NamedTuple):
@@ -153,12 +154,16 @@ def conv2d_case(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1, *, 
         if size < 1 and batch > 0:
             raise ShapeError(f"{op}: x has an empty {axis} {shapes}")
         if eff > size + lo + hi:
-            raise ShapeError(f"{op}: kernel {axis} {eff} (with dilation) is larger than the padded image {axis} {size + lo + hi} {shapes}")
+            raise ShapeError(
+                f"{op}: kernel {axis} {eff} (with dilation) is larger than the padded image {axis} {size + lo + hi} {shapes}"
+            )
         if size + lo + hi > MAX_SIZE:
             raise ShapeError(f"{op}: the padded image {axis} {size + lo + hi} is above {MAX_SIZE} {shapes}")
     oh, ow = (ih + pt + pb - eh) // sh + 1, (iw + pl + pr - ew) // sw + 1
-    if batch * co * oh * ow > 2**48:
+    if batch * co * oh * ow > MAX_ELEMENTS:
         raise ShapeError(f"{op}: the output ({batch}, {co}, {oh}, {ow}) is too large {shapes}")
+    if max(batch, 1) * ci * (ih + pt + pb) * (iw + pl + pr) > MAX_ELEMENTS:
+        raise ShapeError(f"{op}: the padded image {ih + pt + pb} x {iw + pl + pr} is too large {shapes}")
     return Conv2dCase(batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow)
 
 
@@ -173,14 +178,20 @@ def pool2d_case(
     ph, pw = pair(op, "padding", padding, 0)
     dh, dw = pair(op, "dilation", dilation, 1)
     if 2 * ph > kh or 2 * pw > kw:
-        raise ArgumentError(f"{op}: padding must be at most half of the kernel, got padding={padding!r}, kernel_size={kernel_size!r}")
+        raise ArgumentError(
+            f"{op}: padding must be at most half of the kernel, got padding={padding!r}, kernel_size={kernel_size!r}"
+        )
     if batch > 0 and (channels < 1 or ih < 1 or iw < 1):
         raise ShapeError(f"{op}: x has an empty axis (x.shape={tuple(x_shape)})")
+    if kh * kw > MAX_SIZE:
+        raise ArgumentError(f"{op}: a window has at most {MAX_SIZE} taps, got kernel_size={kernel_size!r}")
     out = []
     for axis, size, k, s, p, d in (("height", ih, kh, sh, ph, dh), ("width", iw, kw, sw, pw, dw)):
         effective = d * (k - 1) + 1
         if effective > size + 2 * p and not (ceil_mode and effective - (s - 1) <= size + 2 * p):
-            raise ShapeError(f"{op}: kernel {axis} {effective} is larger than the padded image {axis} {size + 2 * p} (x.shape={tuple(x_shape)})")
+            raise ShapeError(
+                f"{op}: kernel {axis} {effective} is larger than the padded image {axis} {size + 2 * p} (x.shape={tuple(x_shape)})"
+            )
         n = (size + 2 * p - effective + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (n - 1) * s >= size + p:
             n -= 1

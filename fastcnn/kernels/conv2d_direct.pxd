@@ -12,4 +12,6 @@ cdef struct Weights:
 cdef Weights weights_of(const fc_ukr *u, object w, Py_ssize_t groups)
 cdef Block pack_weights(const fc_ukr *u, const Weights *w, const Py_ssize_t *r, Py_ssize_t ny, const Py_ssize_t *s, Py_ssize_t nx,
                         int threads)
-cdef object channels_last(object array, str op, str name)
+cdef object image(object array, str name, tuple shape, object dtype=*)
+cdef object filters(object array, object case, object dtype)
+cdef object biases(object array, object case, object dtype)

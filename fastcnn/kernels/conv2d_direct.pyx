@@ -12,6 +12,8 @@ import numpy as np
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 
+from fastcnn.errors import ShapeError
+
 from fastcnn.kernels.gemm cimport Gemm, gemm_run, ready, team
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
@@ -88,13 +90,13 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
     cdef fc_tile_job job
     cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, panel, channel
     cdef Py_ssize_t top = y0 * p.sy + p.ty[0]
-    cdef const char *image = p.src + (n * p.s_batch + g * p.depth) * u.item
+    cdef const char *source = p.src + (n * p.s_batch + g * p.depth) * u.item
     if p.pack:
-        u.pack_image(window, image, top, (y1 - 1 - y0) * p.sy + span(p.ty, p.ny) + 1, p.tx[0], p.cols, p.height, p.width,
+        u.pack_image(window, source, top, (y1 - 1 - y0) * p.sy + span(p.ty, p.ny) + 1, p.tx[0], p.cols, p.height, p.width,
                      p.s_row, p.s_pixel, p.depth, p.pixel)
         job.a = window
     else:
-        job.a = image + (top * p.s_row + p.tx[0] * p.s_pixel) * u.item
+        job.a = source + (top * p.s_row + p.tx[0] * p.s_pixel) * u.item
     job.a_row = p.sy * p.row
     job.lda = p.sx * p.pixel
     job.ka = 1
@@ -171,11 +173,29 @@ cdef void pack_row(const fc_ukr *u, const Weights *w, char *dst, Py_ssize_t g, P
         u.pack_run(dst + j * w.depth * u.nr * u.item, src + s[j] * w.s_s * u.item, n, u.nr, w.depth, w.s_in, w.s_out)
 
 
-cdef object channels_last(object array, str op, str name):
-    """Return `array` (rank 4) as a dense channels-last image that a kernel can read."""
-    cdef cnp.ndarray x = ready(array, op, name)
+cdef object shaped(cnp.ndarray array, str name, tuple shape):
+    if (<object>array).shape != shape:
+        raise ShapeError(f"conv2d: {name} must have shape {shape} in this case, got {name}.shape={(<object>array).shape}")
+    return array
+
+
+cdef object filters(object array, object case, object dtype):
+    """Check the weights of a case; any strides."""
+    return shaped(ready(array, "conv2d", "weight", dtype), "weight", case.w_shape)
+
+
+cdef object biases(object array, object case, object dtype):
+    """Check the bias of a case (or None) and return it contiguous."""
+    if array is None:
+        return None
+    return np.ascontiguousarray(shaped(ready(array, "conv2d", "bias", dtype), "bias", (case.co,)))
+
+
+cdef object image(object array, str name, tuple shape, object dtype=None):
+    """Return `array`, whose shape and dtype are checked, as a dense channels-last image."""
+    cdef cnp.ndarray x = shaped(ready(array, "conv2d", name, dtype), name, shape)
     cdef Py_ssize_t step = x.itemsize, axis
-    cdef bint dense = x.ndim == 4
+    cdef bint dense = True
     for axis in (1, 3, 2, 0):
         dense = dense and (cnp.PyArray_DIM(x, axis) == 1 or cnp.PyArray_STRIDE(x, axis) == step)
         step *= cnp.PyArray_DIM(x, axis)
@@ -206,9 +226,9 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
 
     Costs case.macs multiply-adds; reads x once for each block of rows, packs w once. float32 or float64, any strides.
     """
-    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
-    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
-    cdef cnp.ndarray bias = None if b is None else np.ascontiguousarray(b)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape)
+    cdef cnp.ndarray ws = filters(w, case, xs.dtype)
+    cdef cnp.ndarray bias = biases(b, case, xs.dtype)
     cdef const fc_ukr *u = table(xs.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, i
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
@@ -235,6 +255,7 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     for i in range(kw):
         t[kh + i] = i
         t[kh + kw + kh + i] = i * dw - pl
+    threads = team(case.macs, threads)
     panels = pack_weights(u, &weights, t, kh, t + kh, kw, threads)
     p.src, p.panels, p.dst = cnp.PyArray_BYTES(xs), panels.data, cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
@@ -264,8 +285,8 @@ def conv2d_direct_backward_data(dy, w, case, *, int threads=1):
 
     One stride-1 convolution of dy for each of the stride_h * stride_w phases of the image; costs case.macs multiply-adds.
     """
-    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
-    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray ws = filters(w, case, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, py, px
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
@@ -286,6 +307,7 @@ def conv2d_direct_backward_data(dy, w, case, *, int threads=1):
         g.ldc, g.lda, g.ka, g.kb, g.ldb, g.relu = ci, co, 1, weights.s_in, weights.s_out, 0
         gemm_run(u, &g, threads)
         return dx
+    threads = team(case.macs, threads)
     taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
     t = <Py_ssize_t *>taps.data
     p.src, p.bias, p.relu = cnp.PyArray_BYTES(dys), NULL, 0

@@ -8,7 +8,7 @@ fixed by the shape, each with sums of its own that are added in order, so that r
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 
-from fastcnn.kernels.conv2d_direct cimport channels_last
+from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
@@ -66,7 +66,7 @@ cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_
     cdef Py_ssize_t n = blk // p.blocks_x // p.blocks_y, y0 = by * p.rows, x0 = bx * p.ow_block
     cdef Py_ssize_t rows = min(p.rows, p.oh - y0), cols = min(p.ow_block, p.ow - x0)
     cdef Py_ssize_t top = y0 * p.sh - p.pt, left = x0 * p.sw - p.pl, t, tap, panel, g, y, last_group = -1, last_panel = -1, at
-    cdef const char *image
+    cdef const char *source
     job.nseg = rows
     job.kseg = cols
     job.seg = seg
@@ -84,9 +84,9 @@ cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_
         tap = t % p.taps
         panel = t // p.taps % panels
         g = t // p.taps // panels
-        image = p.x + (n * p.x_batch + g * p.depth) * u.item
+        source = p.x + (n * p.x_batch + g * p.depth) * u.item
         if p.pack and g != last_group:
-            u.pack_image(window, image, top, (rows - 1) * p.sh + (p.kh - 1) * p.dh + 1, left, p.cols, p.height, p.width, p.x_row,
+            u.pack_image(window, source, top, (rows - 1) * p.sh + (p.kh - 1) * p.dh + 1, left, p.cols, p.height, p.width, p.x_row,
                          p.x_pixel, p.depth, p.pixel)
         if panel != last_panel or g != last_group:
             at = n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel + g * p.n_out + panel * u.nr
@@ -99,7 +99,7 @@ cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_
         at = tap * p.dh * p.row if p.merged else tap // p.kw * p.dh * p.row + tap % p.kw * p.dw * p.pixel
         if not p.pack:
             at = at + top * p.x_row + left * p.x_pixel
-        job.a = (<const char *>window if p.pack else image) + at * u.item
+        job.a = (<const char *>window if p.pack else source) + at * u.item
         job.c = sums + t * p.unit_rows * u.nr * u.item
         u.tile_rows(&job)
 
@@ -143,8 +143,8 @@ def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
 
     Costs case.macs multiply-adds. Small dw: the pixels are cut into a number of chunks fixed by the shape, summed in order.
     """
-    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
-    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, i
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case

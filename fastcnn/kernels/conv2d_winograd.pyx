@@ -11,12 +11,11 @@ cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-import numpy as np
-
+from fastcnn.errors import ArgumentError
 from fastcnn.kernels.winograd import transform_constants
 
-from fastcnn.kernels.conv2d_direct cimport Weights, channels_last, pack_weights, weights_of
-from fastcnn.kernels.gemm cimport ready
+from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, pack_weights, weights_of
+from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 
@@ -77,14 +76,14 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t
 
 cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_ssize_t v_slice, Py_ssize_t m_slice,
                       Py_ssize_t first, Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block image = p.image
+    cdef fc_winograd_block source = p.image
     cdef fc_winograd_block result = p.result
     cdef Py_ssize_t panel, xi, n
-    image.first = result.first = first
-    image.count = result.count = count
-    image.slice, image.row = v_slice, p.v_row
+    source.first = result.first = first
+    source.count = result.count = count
+    source.slice, source.row = v_slice, p.v_row
     result.slice, result.row = m_slice, p.m_row
-    u.winograd_input(v, p.src, &image, &POINTS)
+    u.winograd_input(v, p.src, &source, &POINTS)
     for panel in range(p.panels):
         n = min(u.nr, p.n_out - panel * u.nr)
         for xi in range(36):
@@ -110,9 +109,9 @@ cdef int fused(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) exce
 
 cdef void transform_in(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t v_slice, Py_ssize_t first, Py_ssize_t at,
                        Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block image = p.image
-    image.first, image.count, image.slice, image.row = first + at, count, v_slice, p.v_row
-    u.winograd_input(v + at * p.v_row * u.item, p.src, &image, &POINTS)
+    cdef fc_winograd_block source = p.image
+    source.first, source.count, source.slice, source.row = first + at, count, v_slice, p.v_row
+    u.winograd_input(v + at * p.v_row * u.item, p.src, &source, &POINTS)
 
 
 cdef void stationary_panel(const fc_ukr *u, const Winograd *p, const Weights *w, const char *v, Py_ssize_t v_slice, char *scratch,
@@ -185,6 +184,8 @@ cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, int
 cdef int run(const fc_ukr *u, Winograd *p, const Weights *w, str schedule, int threads) except -1:
     cdef Py_ssize_t count, share = (p.tiles + 4 * threads - 1) // (4 * threads)
     cdef Block _held  # keeps p.u alive
+    if schedule not in ("auto", "fused", "stationary"):
+        raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
     p.panels = (p.n_out + u.nr - 1) // u.nr
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
@@ -217,9 +218,9 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
 
     Costs a quarter of case.macs plus the transforms. The error against float64 is about 1e-6 of the output's rms in float32.
     """
-    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
-    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
-    cdef cnp.ndarray bias = None if b is None else np.ascontiguousarray(b)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape)
+    cdef cnp.ndarray ws = filters(w, case, xs.dtype)
+    cdef cnp.ndarray bias = biases(b, case, xs.dtype)
     cdef const fc_ukr *u = table(xs.itemsize)
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
@@ -233,14 +234,14 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
-    run(u, &p, &weights, schedule, threads)
+    run(u, &p, &weights, schedule, team(case.macs, threads))
     return y
 
 
 def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threads=1):
     """Return dx of shape case.x_shape, channels-last: the forward of dy with rotated, transposed weights; needs accepts(case)."""
-    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
-    cdef cnp.ndarray ws = ready(w, "conv2d", "weight")
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray ws = filters(w, case, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
@@ -257,5 +258,5 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.co, case.oh, case.ow, tiles_y, tiles_x, 2 - case.pt, 2 - case.pl)
     set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
-    run(u, &p, &weights, schedule, threads)
+    run(u, &p, &weights, schedule, team(case.macs, threads))
     return dx

@@ -8,8 +8,9 @@ cimport numpy as cnp
 from cython.parallel cimport prange, threadid
 from libc.string cimport memset
 
-from fastcnn.kernels.conv2d_direct cimport channels_last
+from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.conv2d_winograd cimport DEPTH, POINTS, STAGE_TILES, odd_lines, set_geometry
+from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 
@@ -32,13 +33,13 @@ cdef struct Gradient:
 
 cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
                          Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block image = p.image
+    cdef fc_winograd_block source = p.image
     cdef fc_winograd_block dimage = p.dimage
-    image.first = dimage.first = first + at
-    image.count = dimage.count = count
-    image.slice, image.row = p.v_slice, p.v_row
+    source.first = dimage.first = first + at
+    source.count = dimage.count = count
+    source.slice, source.row = p.v_slice, p.v_row
     dimage.slice, dimage.row = p.d_slice, p.d_row
-    u.winograd_input(v + at * p.v_row * u.item, p.x, &image, &POINTS)
+    u.winograd_input(v + at * p.v_row * u.item, p.x, &source, &POINTS)
     u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
 
 
@@ -115,8 +116,8 @@ cdef void by_slices(const fc_ukr *u, const Gradient *p, char *v, char *d, char *
 
 def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     """Return dw of logical shape case.w_shape (memory co, 3, 3, ci) by F(3x3,4x4); needs accepts(case)."""
-    cdef cnp.ndarray dys = channels_last(dy, "conv2d", "dy")
-    cdef cnp.ndarray xs = channels_last(x, "conv2d", "x")
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
     cdef Gradient p
@@ -136,6 +137,7 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     cdef bint few = p.tiles * (p.v_row + p.d_row) <= p.v_row * p.d_row  # transformed tiles are smaller than transformed dw
     chunks = 1 if few else (36 * u.item * (p.v_row + p.d_row) * p.tiles + CHUNK_BYTES - 1) // CHUNK_BYTES
     count = (p.tiles + chunks - 1) // chunks
+    threads = team(case.macs, threads)
     p.part = DEPTH
     while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
         p.part //= 2

@@ -14,4 +14,4 @@ cdef struct Gemm:
 
 cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1
 cdef int team(double macs, int threads) noexcept nogil
-cdef object ready(object array, str op, str name)
+cdef object ready(object array, str op, str name, object dtype=*)

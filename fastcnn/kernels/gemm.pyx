@@ -20,18 +20,21 @@ cdef enum:
     KC = 512              # depth of a block: a panel of b is 64 KiB in float32, and stays in L2 next to a
     A_BYTES = 256 * 1024  # rows of a that stay in L2 while every panel passes by
     PANEL_A_BYTES = 512 * 1024  # below this, a is small enough to be read by each panel's task in turn
+    MAX_THREADS = 256
     SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
 
 
 cdef int team(double macs, int threads) noexcept nogil:
     """Threads worth waking for this many multiply-adds."""
-    return 1 if macs < SERIAL_MACS else threads
+    return 1 if macs < SERIAL_MACS else max(1, min(threads, MAX_THREADS))
 
 
-cdef object ready(object array, str op, str name):
+cdef object ready(object array, str op, str name, object dtype=None):
     """Return `array` if a kernel can read it in place, an aligned native copy otherwise; check its dtype."""
     if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
         raise DtypeError(f"{op}: {name} must be a float32 or float64 array, got {getattr(array, 'dtype', type(array))}")
+    if dtype is not None and array.dtype != dtype:
+        raise DtypeError(f"{op}: {name} must have dtype {dtype}, got {array.dtype}")
     cdef cnp.ndarray x = array
     cdef int i
     cdef bint fine = x.flags.aligned and x.dtype.isnative
@@ -155,17 +158,15 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
     `bias` is (n,). Costs m*n*k multiply-adds and packs b once. Raises ShapeError or DtypeError.
     """
     cdef cnp.ndarray x = ready(a, "gemm", "a")
-    cdef cnp.ndarray w = ready(b, "gemm", "b")
+    cdef cnp.ndarray w = ready(b, "gemm", "b", a.dtype)
     cdef cnp.ndarray bias_array = None, c
     cdef Gemm g
     if x.ndim != 2 or w.ndim != 2 or cnp.PyArray_DIM(x, 1) != cnp.PyArray_DIM(w, 0):
         raise ShapeError(f"gemm: a must be (m, k) and b (k, n), got a.shape={a.shape}, b.shape={b.shape}")
-    if x.dtype != w.dtype:
-        raise DtypeError(f"gemm: a and b must have one dtype, got {x.dtype} and {w.dtype}")
     cdef const fc_ukr *u = table(x.itemsize)
     g.m, g.k, g.n = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(w, 1)
     if bias is not None:
-        bias_array = np.ascontiguousarray(bias, dtype=x.dtype)
+        bias_array = np.ascontiguousarray(ready(bias, "gemm", "bias", a.dtype))
         if bias_array.ndim != 1 or cnp.PyArray_DIM(bias_array, 0) != g.n:
             raise ShapeError(f"gemm: bias must be ({g.n},), got {bias.shape}")
     if g.m * g.n * g.k == 0:

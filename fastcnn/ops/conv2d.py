@@ -11,7 +11,7 @@ from ..shapes import conv2d_case
 from .operands import float_tensor, same_dtype
 
 # Checking a geometry costs as much as a small convolution; a network repeats a few.
-_known_case = lru_cache(maxsize=4096)(conv2d_case)
+_known_case = lru_cache(maxsize=4096, typed=True)(conv2d_case)
 
 
 def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto") -> Tensor:

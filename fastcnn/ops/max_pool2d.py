@@ -9,7 +9,7 @@ from ..kernels import select as kernels
 from ..shapes import pool2d_case
 from .operands import float_tensor
 
-_known_case = lru_cache(maxsize=4096)(pool2d_case)
+_known_case = lru_cache(maxsize=4096, typed=True)(pool2d_case)
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False) -> Tensor:
