@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fastcnn import threads
@@ -54,6 +55,17 @@ def test_set_refuses(n):
     with pytest.raises(ArgumentError, match="set_num_threads: n must be an int between 1 and 256, got "):
         threads.set_num_threads(n)
     assert threads.get_num_threads() == before
+
+
+def test_set_takes_any_integer_type():
+    threads.set_num_threads(np.int64(2))
+    assert threads.get_num_threads() == 2 and type(threads.get_num_threads()) is int
+
+
+def test_import_leaves_the_environment_alone():
+    """Also the variables from which the OpenMP runtime takes its spins, whether the user has set them or not."""
+    code = "import os; before = dict(os.environ); import fastcnn; from fastcnn import kernels; print(before == dict(os.environ))"
+    assert python(code) == python(code, GOMP_SPINCOUNT="5") == python(code, OMP_WAIT_POLICY="active") == "True"
 
 
 def test_affinity_is_the_default(machine):
