@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from ..errors import DtypeError
+from .activation import ReLU
 from .module import Module
+from .norm import BatchNorm2d
 
 
 class _Numbered(Module):
@@ -70,8 +73,18 @@ class _Numbered(Module):
         return self
 
 
+def _fuses(module: Module, after: Module) -> bool:
+    """Whether the pair is a training BatchNorm2d and a ReLU, and no hook expects what stands between them."""
+    return (
+        type(after) is ReLU
+        and type(module) is BatchNorm2d
+        and module.training
+        and not (module._forward_hooks or module._forward_pre_hooks or after._forward_hooks or after._forward_pre_hooks)
+    )
+
+
 class Sequential(_Numbered):
-    """Modules applied one after the other.
+    """Modules applied one after the other; in training, a ReLU after a BatchNorm2d runs in the same pass over memory.
 
     Parameters
     ----------
@@ -91,8 +104,16 @@ class Sequential(_Numbered):
             self._insert_last(name, module)
 
     def forward(self, x):
-        for module in self:
-            x = module(x)
+        modules = [value for value in self.__dict__.values() if isinstance(value, Module)]
+        fused = None
+        for module, after in zip_longest(modules, modules[1:]):
+            if module is fused:
+                continue
+            if after is not None and _fuses(module, after):
+                fused = after
+                x = module.forward(x, relu=True)
+            else:
+                x = module(x)
         return x
 
 

@@ -30,7 +30,7 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(num_features, dtype=np.float32) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), dtype=np.int64) if track_running_stats else None)
 
-    def forward(self, x):
+    def forward(self, x, relu=False):
         if isinstance(x, Tensor) and x.data.ndim != self.axes:
             raise ShapeError(
                 f"{type(self).__name__}: x must have {self.axes} axes (batch, channels, ...), got x.shape={x.data.shape}"
@@ -42,7 +42,8 @@ class _BatchNorm(Module):
             seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()
             momentum = 1.0 / max(seen, 1)
         batch_statistics = training or self.running_mean is None
-        return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, batch_statistics, momentum, self.eps)
+        running = self.running_mean, self.running_var
+        return batch_norm(x, *running, self.weight, self.bias, batch_statistics, momentum, self.eps, relu=relu)
 
     def extra_repr(self) -> str:
         return (

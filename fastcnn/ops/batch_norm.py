@@ -19,10 +19,13 @@ class BatchNormCase(NamedTuple):
     eps: float
     running_mean: Tensor | None
     running_var: Tensor | None
+    relu: bool = False
 
 
-def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5) -> Tensor:
-    """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1).
+def batch_norm(
+    x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5, *, relu=False
+) -> Tensor:
+    """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1), then max(y, 0) if `relu`.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
     training : bool
         Use the mean and (biased) variance of this batch.
     momentum, eps : float
+    relu : bool
+        Apply ReLU in the same pass over memory; needs `training`.
 
     Raises
     ------
@@ -57,7 +62,9 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
         raise ShapeError(f"batch_norm: training needs more than one value per channel (x.shape={shape})")
     if not training and (running_mean is None or running_var is None):
         raise ArgumentError("batch_norm: without training, running_mean and running_var are needed")
-    case = BatchNormCase(bool(training), eps, running_mean, running_var)
+    if relu and not training:
+        raise ArgumentError("batch_norm: relu=True needs training=True")
+    case = BatchNormCase(bool(training), eps, running_mean, running_var, bool(relu))
     y, saved = _forward(x.data, None if weight is None else weight.data, None if bias is None else bias.data, case)
     if training and running_mean is not None and running_var is not None and x.data.size:
         count = x.data.size // shape[1]
@@ -71,16 +78,15 @@ def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=Fa
 def _forward(x, w, b, case):
     if not case.training:
         mean, var = case.running_mean.data, case.running_var.data
-        return kernels.batch_norm_inference(x, w, b, mean, var, case.eps), (x, w, mean, var)
-    y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps)
-    return y, (x, w, mean, var)
+        return kernels.batch_norm_inference(x, w, b, mean, var, case.eps), (x, w, mean, var, b)
+    y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, relu=case.relu)
+    return y, (x, w, mean, var, b)
 
 
 def _backward(dy, saved, case, needs):
-    x, w, mean, var = saved
+    x, w, mean, var, b = saved
     if case.training:
-        dx, dw, db = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps)
-        return dx, dw, db
+        return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=case.relu)
     along = (-1, 1, 1)[: x.ndim - 1]  # (channels,) -> broadcast against x
     over = (0, 2, 3)[: x.ndim - 1]
     rstd = 1 / np.sqrt(var + x.dtype.type(case.eps))

@@ -31,26 +31,29 @@ def _affine(xhat, weight, bias):
     return xhat if bias is None else xhat + _along(bias, xhat)
 
 
-def batch_norm_forward(x, weight, bias, eps):
-    """Return (y, mean, var) with the statistics of this batch; mean and var have shape (channels,)."""
+def batch_norm_forward(x, weight, bias, eps, *, relu=False):
+    """Return (y, mean, var) with the statistics of this batch, y >= 0 if `relu`; mean and var have shape (channels,)."""
     dtype = x.dtype
     x, weight, bias = widen(x, weight, bias)
     mean = x.sum(axis=_axes(x)) / _count(x)
     centred = x - _along(mean, x)
     var = (centred**2).sum(axis=_axes(x)) / _count(x)
     y = _affine(centred / np.sqrt(_along(var, x) + eps), weight, bias)
-    return keep_layout(y, dtype), narrow(mean, dtype), narrow(var, dtype)
+    return keep_layout(np.maximum(y, 0) if relu else y, dtype), narrow(mean, dtype), narrow(var, dtype)
 
 
-def batch_norm_backward(dy, x, weight, mean, var, eps):
+def batch_norm_backward(dy, x, weight, mean, var, eps, *, bias=None, relu=False):
     """Return (dx, dweight, dbias); `mean` and `var` are those of the forward pass, so dx includes their derivative.
 
-    dx = weight / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), means over batch and image.
+    dx = weight / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), means over batch and image. With `relu`, dy
+    counts only where the forward result, which takes `bias`, is above zero.
     """
     dtype = x.dtype
-    dy, x, weight, mean, var = widen(dy, x, weight, mean, var)
+    dy, x, weight, bias, mean, var = widen(dy, x, weight, bias, mean, var)
     rstd = 1 / np.sqrt(var + eps)
     xhat = (x - _along(mean, x)) * _along(rstd, x)
+    if relu:
+        dy = dy * (_affine(xhat, weight, bias) > 0)
     dbias = dy.sum(axis=_axes(x))
     dweight = (dy * xhat).sum(axis=_axes(x))
     dx = dy - _along(dbias / _count(x), x) - xhat * _along(dweight / _count(x), x)

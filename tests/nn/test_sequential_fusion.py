@@ -1,0 +1,69 @@
+"""tests.nn.test_sequential_fusion: a fused BatchNorm2d + ReLU is the two layers, to the last bit, and only where nobody looks."""
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+from fastcnn import kernels, nn
+
+
+def chain(dtype):
+    fc.manual_seed(0)
+    layers = (
+        nn.Conv2d(3, 5, 3, padding=1, bias=False),
+        nn.BatchNorm2d(5),
+        nn.ReLU(),
+        nn.Conv2d(5, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+    )
+    net = nn.Sequential(*layers).to(dtype)
+    for layer in net:
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.bias.data[:] = np.linspace(-0.4, 0.4, layer.num_features)
+    return net, fc.tensor(np.random.default_rng(1).standard_normal((4, 3, 9, 9)).astype(dtype), requires_grad=True)
+
+
+def gradients(net, x, y):
+    net.zero_grad()
+    x.grad = None
+    (y * y).sum().backward()
+    return [t.grad.numpy().copy() for t in (x, *net.parameters())]
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_fused_equals_the_two_layers(dtype):
+    net, x = chain(dtype)
+    fused = net(x)
+    assert fused.node.op == "batch_norm"
+    plain = x
+    for layer in net:
+        plain = layer(plain)
+    assert plain.node.op == "relu"
+    assert np.array_equal(fused.numpy(), plain.numpy())
+    for a, b in zip(gradients(net, x, net(x)), gradients(net, x, plain), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_hooks_and_evaluation_see_every_layer():
+    net, x = chain("f4")
+    seen = []
+    with net[1].register_forward_hook(lambda module, inputs, output: seen.append(output.numpy().min())):
+        assert net[:3](x).node.op == "relu"
+    assert seen[0] < 0
+    assert net.eval()(x).node.op == "relu"
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (3, 5, 4, 4)])
+def test_reference_has_the_fused_form(shape):
+    rng = np.random.default_rng(2)
+    x, dy = rng.standard_normal((2, *shape))
+    weight, bias = rng.standard_normal((2, shape[1]))
+    for algorithm in ("vector", "reference"):
+        y, mean, var = kernels.batch_norm_forward(x, weight, bias, 1e-5, relu=True, algorithm=algorithm)
+        plain = kernels.batch_norm_forward(x, weight, bias, 1e-5, algorithm="reference")[0]
+        np.testing.assert_allclose(y, np.maximum(plain, 0), atol=1e-12)
+        fused = kernels.batch_norm_backward(dy, x, weight, mean, var, 1e-5, bias=bias, relu=True, algorithm=algorithm)
+        two = kernels.batch_norm_backward(dy * (plain > 0), x, weight, mean, var, 1e-5, algorithm="reference")
+        for a, b in zip(fused, two, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-12)
