@@ -140,7 +140,12 @@ WRONG_CONV = {
     "padding word": ((X, W, 1, "full"), ArgumentError, r"padding must be 'valid', 'same', an int or a tuple of ints, got 'full'"),
     "same with stride": ((X, W, 2, "same"), ArgumentError, r"padding='same' needs stride 1, got stride=\(2, 2\)"),
     "padding above the bound": ((X, W, 1, HUGE - 1), ShapeError, r"the padded image height 4294967304 is above 2147483647"),
-    "output above the bound": ((X, W, 1, HUGE // 4), ShapeError, r"the output \(2, 16, .*\) is too large"),
+    "padded image above the bound": (
+        ((1, 1, 1, 1), (1, 1, 1, 1), 10**9, 10**9),
+        ShapeError,
+        r"the padded image 2000000001 x 2000000001 is too large \(x\.shape",
+    ),
+    "output above the bound": ((X, (2**45, 8, 1, 1)), ShapeError, r"the output \(2, 35184372088832, 10, 12\) is too large \(x"),
 }
 
 
@@ -158,6 +163,11 @@ WRONG_POOL = {
     "rank": (((8, 10, 12), 2), ShapeError, r"x must have 4 axes .*x\.shape=\(8, 10, 12\)"),
     "kernel 0": ((X, 0), ArgumentError, r"kernel_size must be between 1 and"),
     "kernel word": ((X, "2"), ArgumentError, r"kernel_size must be an int or a pair of ints, got '2'"),
+    "too many taps": (
+        ((1, 1, 3, 3), 10**5, 1, 10**5 // 2),
+        ArgumentError,
+        r"a window has at most 2147483647 taps, got kernel_size=",
+    ),
     "high kernel": ((X, (11, 2)), ShapeError, r"kernel height 11 is larger than the padded image height 10 \(x\.shape="),
     "wide kernel": ((X, (2, 13)), ShapeError, r"kernel width 13 is larger than the padded image width 12 \(x\.shape="),
     "dilated kernel": ((X, 3, 1, 0, 8), ShapeError, r"kernel height 17 is larger"),
