@@ -11,6 +11,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +20,7 @@ import pytest
 
 import fastcnn
 from bench import peers
+from bench.figures import Row
 from bench.interleave import BLOCK, Rounds, calibrate, settle
 from bench.limits import measure
 from fastcnn import cpu, threads
@@ -100,6 +102,7 @@ def versus(benchmark, limits, smoke):
         rounds = 1 if smoke else int(min(MOST, max(LEAST, SECONDS / block_seconds)))
         benchmark.pedantic(block, setup=before, rounds=rounds)
         seconds = median(benchmark.stats.stats.data) / loops
-        benchmark.extra_info.update(columns, **limits, **work, loops=loops, seconds=seconds, peers=peer_rounds.medians())
+        row = Row(**columns, **limits, **work, loops=loops, seconds=seconds, peers=peer_rounds.medians())
+        benchmark.extra_info.update(asdict(row), **row.derived, isa=cpu.isa(), threads=threads.get_num_threads())
 
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 
@@ -43,6 +43,12 @@ class Row:
     def ratio(self) -> float | None:
         """How many times faster than the best peer; None without peers."""
         return min(self.peers.values()) / self.seconds if self.peers else None
+
+    @property
+    def derived(self) -> dict:
+        """What a reader of the JSON would compute first: rate, share of the limit, ratio to each peer."""
+        ratios = {name: seconds / self.seconds for name, seconds in self.peers.items()}
+        return {"rate": self.rate, "unit": self.unit, "share": self.share, "ratios": ratios}
 
 
 @dataclass
@@ -155,7 +161,9 @@ def gates(rows: list[Row]) -> list[tuple[str, float, float]]:
 def read(path: Path) -> tuple[dict, list[Row]]:
     """Return the description of the machine and the rows of a pytest-benchmark file."""
     document = json.loads(path.read_text())
-    rows = [Row(**benchmark["extra_info"]) for benchmark in document["benchmarks"]]
+    names = {item.name for item in fields(Row)}
+    infos = [benchmark["extra_info"] for benchmark in document["benchmarks"]]
+    rows = [Row(**{name: value for name, value in info.items() if name in names}) for info in infos]
     machine = document["machine_info"]
     about = {
         "date": document["datetime"][:16].replace("T", " "),

@@ -76,6 +76,7 @@ def file(tmp_path):
 def test_rates_and_ratios(file):
     rows = figures.read(file)[1]
     assert (rows[0].rate, rows[0].unit, rows[0].share, rows[0].ratio) == (80.0, "GFLOP/s", 0.8, 0.5)
+    assert rows[0].derived == {"rate": 80.0, "unit": "GFLOP/s", "share": 0.8, "ratios": {"PyTorch": 0.5}}
     assert (rows[4].rate, rows[4].unit, rows[4].share, rows[4].ratio) == (5.0, "GB/s", 0.5, None)
 
 
