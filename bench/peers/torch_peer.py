@@ -69,6 +69,35 @@ def avg_pool2d(x: np.ndarray, case: Pool2dCase) -> Work:
     return {name: run(*_tensors(memory, x)) for name, memory in FORMATS.items()}
 
 
+def memory(name: str, arrays: tuple[np.ndarray, ...], eps: float) -> Work:
+    """Return one of the works of bench_memory; conversions of layout have one form, the others run in both layouts."""
+    if name in ("NCHW to NHWC", "NHWC to NCHW"):
+        x = torch.from_numpy(arrays[0])
+        target = torch.channels_last if name.endswith("NHWC") else torch.contiguous_format
+        return {"PyTorch": lambda: x.contiguous(memory_format=target)}
+    aten, mask = torch.ops.aten, [True, True, True]
+
+    def make(a, b=None, c=None, d=None, e=None):
+        return {
+            "relu forward": lambda: torch.relu(a),
+            "relu backward": lambda: aten.threshold_backward(a, b, 0),
+            "batch_norm forward": lambda: aten.native_batch_norm(a, b, c, None, None, True, 0.1, eps),
+            "batch_norm backward": lambda: aten.native_batch_norm_backward(
+                a, b, c, None, None, d, (e + eps).rsqrt(), True, eps, mask
+            ),
+        }[name]
+
+    images = [a for a in arrays if a.ndim == 4]
+    rest = [torch.from_numpy(a) for a in arrays if a.ndim == 1]
+    return {title: make(*_tensors(format, *images), *rest) for title, format in FORMATS.items()}
+
+
+def cross_entropy(logits: np.ndarray, target: np.ndarray) -> Work:
+    """Return the loss of every sample."""
+    x, y = torch.tensor(logits), torch.tensor(target)
+    return {"PyTorch": lambda: torch.nn.functional.cross_entropy(x, y, reduction="none")}
+
+
 def _layer(module: nn.Module) -> torch.nn.Module:
     """Return PyTorch's twin of a module without children."""
     kind = type(module).__name__
