@@ -70,5 +70,6 @@ def show_config(mode: str = "print") -> dict[str, object] | None:
         print(f"{name + ':':20s}{', '.join(map(str, value)) if isinstance(value, list) else value}")
     runtimes = found["openmp_runtimes"]
     if isinstance(runtimes, list) and len(runtimes) > 1:
-        print("warning:            more than one OpenMP runtime in this process; set OMP_NUM_THREADS so that their pools share the CPUs")
+        advice = "more than one OpenMP runtime in this process; set OMP_NUM_THREADS so that their pools share the CPUs"
+        print(f"{'warning:':20s}{advice}")
     return None

@@ -189,8 +189,9 @@ def pool2d_case(
     for axis, size, k, s, p, d in (("height", ih, kh, sh, ph, dh), ("width", iw, kw, sw, pw, dw)):
         effective = d * (k - 1) + 1
         if effective > size + 2 * p and not (ceil_mode and effective - (s - 1) <= size + 2 * p):
+            padded = size + 2 * p
             raise ShapeError(
-                f"{op}: kernel {axis} {effective} is larger than the padded image {axis} {size + 2 * p} (x.shape={tuple(x_shape)})"
+                f"{op}: kernel {axis} {effective} is larger than the padded image {axis} {padded} (x.shape={tuple(x_shape)})"
             )
         n = (size + 2 * p - effective + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (n - 1) * s >= size + p:

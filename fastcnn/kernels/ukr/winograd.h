@@ -59,7 +59,7 @@ INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd
             const ptrdiff_t yy = y0 + i, xx = x0 + k;
             const int ok = inside || (yy >= 0 && yy < blk->height && xx >= 0 && xx < blk->width);
             const real *at = x + yy * blk->row_stride + xx * blk->pixel_stride;
-            d[i] = ok ? (inside == 2 ? load(at) : load_part(at, n)) : splat(0);
+            d[i] = ok ? load_part(at, n) : splat(0);
         }
         vec column[6];
         FC_FN(winograd_b)(column, d, a, b);
@@ -89,10 +89,12 @@ static void FC_FN(winograd_input)(void *v_, const void *x_, const fc_winograd_bl
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
             const real *x = (const real *)x_ + n * blk->batch_stride + c;
             real *v = (real *)v_ + t * blk->row + c;
-            if (inside && c + LANES <= blk->channels)
-                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 2);
-            else
+            if (c + LANES > blk->channels)
                 FC_FN(winograd_input_tile)(v, x, blk, y0, x0, blk->channels - c, a, b, inside);
+            else if (inside)
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 1);
+            else
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 0);
         }
     }
 }
@@ -166,9 +168,13 @@ static void FC_FN(winograd_dy)(void *v_, const void *dy_, const fc_winograd_bloc
             vec half[6][4];
             for (int k = 0; k < 4; k++) {
                 vec d[4], column[6];
+                UNROLL
+                for (int i = 0; i < 4; i++) __builtin_prefetch(dy + i * blk->row_stride + (4 + k) * blk->pixel_stride);
+                UNROLL
                 for (int i = 0; i < 4; i++)
                     d[i] = i < rows && k < cols ? load_part(dy + i * blk->row_stride + k * blk->pixel_stride, left) : splat(0);
                 FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
+                UNROLL
                 for (int i = 0; i < 6; i++) half[i][k] = column[i];
             }
             for (int i = 0; i < 6; i++) {
