@@ -205,3 +205,10 @@ def test_child_computes_and_ends(tmp_path, how, parent):
     assert done.returncode == 0, done.stderr
     want = {"os.fork": "1 forked child 2", "fork": "1  2", "forkserver": None, "spawn": "2  2"}[how]
     assert want is None or done.stdout.strip() == want
+
+
+def test_the_import_leaves_the_environment_as_it_was():
+    code = "import os; before = dict(os.environ); import fastcnn; assert dict(os.environ) == before"
+    for extra in ({}, {"OMP_WAIT_POLICY": "active"}, {"GOMP_SPINCOUNT": "5"}):
+        environment = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")} | extra
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
