@@ -35,6 +35,17 @@ CONV2D_BASIC: dict[str, Conv2dCase] = {
     "depthwise_5x5": _conv(1, 19, 10, 8, 19, 5, groups=19, padding=2),
     "depthwise_multiplier": _conv(2, 6, 7, 7, 12, 3, groups=6, padding=1),
     "depthwise_dilated": _conv(1, 24, 9, 9, 24, 3, groups=24, padding=2, dilation=2),
+    "depthwise_5x5_strided": _conv(2, 33, 13, 21, 33, 5, groups=33, padding=2, stride=2),
+    "depthwise_even_width": _conv(2, 17, 10, 22, 17, 3, groups=17, padding=1, stride=2),
+    "depthwise_asymmetric": _conv(1, 18, 9, 20, 18, 3, groups=18, padding=(0, 2, 1, 3)),
+    "depthwise_asymmetric_strided": _conv(1, 18, 9, 20, 18, 5, groups=18, padding=(3, 0, 0, 2), stride=2),
+    "depthwise_strided_by_axis": _conv(1, 20, 11, 19, 20, 3, groups=20, padding=1, stride=(3, 1)),
+    "depthwise_stride_3": _conv(1, 20, 11, 13, 20, 5, groups=20, padding=2, stride=3),
+    "depthwise_stride_above_kernel": _conv(1, 19, 11, 13, 19, 2, groups=19, stride=4),
+    "depthwise_dilated_strided": _conv(1, 24, 12, 14, 24, 3, groups=24, padding=2, dilation=2, stride=2),
+    "depthwise_unpadded": _conv(1, 21, 8, 19, 21, 3, groups=21),
+    "depthwise_padded_above_kernel": _conv(1, 17, 4, 3, 17, 3, groups=17, padding=3),
+    "depthwise_7x7": _conv(1, 17, 9, 10, 17, 7, groups=17, padding=3),
     "batch_0": _conv(0, 3, 6, 6, 4, 3, padding=1),
     "batch_1": _conv(1, 16, 8, 8, 16, 3, padding=1),
     "batch_7": _conv(7, 3, 5, 5, 8, 3),
@@ -63,6 +74,9 @@ CONV2D_LAYERS: dict[str, Conv2dCase] = {
     "resnet50_reduce": _conv(1, 256, 14, 14, 64, 1),
     "resnet50_expand": _conv(1, 64, 14, 14, 256, 1),
     "mobilenet_depthwise": _conv(1, 96, 28, 28, 96, 3, padding=1, groups=96),
+    "mobilenet_depthwise_down": _conv(2, 144, 28, 28, 144, 3, padding=1, groups=144, stride=2),
+    "mobilenet_depthwise_7": _conv(2, 192, 7, 7, 192, 3, padding=1, groups=192),
+    "depthwise_5x5_wide": _conv(1, 48, 20, 37, 48, 5, padding=2, groups=48),
     "mobilenet_project": _conv(1, 144, 14, 14, 24, 1),
     "vgg_small": _conv(2, 32, 16, 16, 64, 3, padding=1),
 }
@@ -82,6 +96,16 @@ CONV2D_WIDTHS = {f"width_{w}": _conv(1, 8, 2, w, 17, 3, padding=1) for w in rang
 CONV2D_WIDTHS |= {f"width_{w}_1x1": _conv(1, 16, 1, w, 33, 1) for w in range(1, 34)}
 CONV2D_CHANNELS = {f"channels_{ci}_{co}": _conv(1, ci, 4, 5, co, 3, padding=1) for ci in CHANNEL_TAILS for co in CHANNEL_TAILS}
 CONV2D_CHANNELS |= {f"depthwise_{c}": _conv(1, c, 6, 5, c, 3, padding=1, groups=c) for c in CHANNEL_TAILS}
+CONV2D_CHANNELS |= {
+    f"depthwise_{c}_{k}x{k}_stride_{s}": _conv(1, c, 8, 9, c, k, padding=k // 2, groups=c, stride=s)
+    for c in (1, 3, 8, 16, 17, 32, 33, 96, 144)
+    for k in (3, 5)
+    for s in (1, 2)
+}
+CONV2D_WIDTHS |= {f"depthwise_width_{w}": _conv(1, 16, 3, w, 16, 3, padding=1, groups=16) for w in range(1, 18)}
+CONV2D_WIDTHS |= {
+    f"depthwise_width_{w}_stride_2": _conv(1, 16, 3, w, 16, 3, padding=1, groups=16, stride=2) for w in range(1, 35)
+}
 CONV2D: dict[str, Conv2dCase] = CONV2D_BASIC | CONV2D_LAYERS | CONV2D_BLOCKS | CONV2D_WIDTHS | CONV2D_CHANNELS
 
 

@@ -59,6 +59,23 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t width, rows, stride, n
         int relu
 
+    ctypedef struct fc_depthwise_job:
+        void *y
+        const void *w
+        const void *bias
+        const void *const *rows
+        const Py_ssize_t *row_taps
+        const Py_ssize_t *cols
+        const Py_ssize_t *col_taps
+        Py_ssize_t n_rows, n_outside, nx, step, up, shift, x0, w_tap, ow, width, first, last, y_pixel, x_pixel
+        int near, relu
+
+    ctypedef struct fc_depthwise_weight_job:
+        void *dw
+        const void *dy
+        const void *const *rows
+        Py_ssize_t kh, kw, w_tap, step, dilation, x0, ow, width, first, last, y_pixel, x_pixel
+
     ctypedef struct fc_sgd:
         double lr, momentum, dampening, weight_decay
         int nesterov, first
@@ -99,6 +116,8 @@ cdef extern from "ukr.h" nogil:
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil
+        void depthwise_row(const fc_depthwise_job *job) noexcept nogil
+        void depthwise_weight_row(const fc_depthwise_weight_job *job) noexcept nogil
         void moments(double *mean, double *m2, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
                      Py_ssize_t stride) noexcept nogil
         void merge_moments(double *mean, double *m2, const double *part_mean, const double *part_m2, const double *count,

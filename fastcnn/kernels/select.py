@@ -19,6 +19,7 @@ from ..threads import get_num_threads
 from . import avg_pool2d as _avg_compiled
 from . import batch_norm as _bn_compiled
 from . import columns as _columns
+from . import conv2d_depthwise as _depthwise
 from . import conv2d_direct as _direct
 from . import conv2d_direct_weight as _direct_weight
 from . import conv2d_winograd as _winograd
@@ -76,6 +77,10 @@ def _winograd_pays(*args) -> bool:
     return winograd < direct
 
 
+def _depthwise_accepts(a, b, *rest) -> bool:
+    return _same_floats(a, b) and _depthwise.accepts(rest[-1])
+
+
 def _reference_only(function) -> tuple[Impl, ...]:
     return (Impl("reference", function),)
 
@@ -112,16 +117,19 @@ def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]
 OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays),
+        Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
         *_reference_only(_conv.conv2d_forward),
     ),
     "conv2d_backward_data": (
         Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays),
+        Impl("depthwise", _depthwise.conv2d_depthwise_backward_data, _depthwise_accepts, True),
         Impl("direct", _direct.conv2d_direct_backward_data, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_data),
     ),
     "conv2d_backward_weight": (
         Impl("winograd", _winograd_weight.conv2d_winograd_backward_weight, _winograd_accepts, True, _winograd_pays),
+        Impl("depthwise", _depthwise.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
         Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_weight),
     ),

@@ -7,6 +7,7 @@
 #include "probe.h"
 #include "rows.h" /* before norm.h, pool.h and softmax.h, which use it */
 
+#include "depthwise.h"
 #include "norm.h"
 #include "pool.h"
 #include "softmax.h"
@@ -37,6 +38,8 @@ const fc_ukr FC_FN(table) = {
     .max_row = FC_FN(max_row),
     .mean_row = FC_FN(mean_row),
     .spread_row = FC_FN(spread_row),
+    .depthwise_row = FC_FN(depthwise_row),
+    .depthwise_weight_row = FC_FN(depthwise_weight_row),
     .moments = FC_FN(moments),
     .merge_moments = FC_FN(merge_moments),
     .norm_forward = FC_FN(norm_forward),

@@ -85,6 +85,29 @@ typedef struct {
     int relu;
 } fc_norm_job;
 
+/* One row of outputs of a depthwise convolution, channels first <= c < last; see depthwise.h. */
+typedef struct {
+    void *y;                        /* row */
+    const void *w, *bias;           /* bias may be NULL */
+    const void *const *rows;        /* n_rows rows of the source */
+    const ptrdiff_t *row_taps;      /* their kernel rows in w, elements; then those of n_outside rows beside the source */
+    const ptrdiff_t *cols;          /* nx columns of the source for output 0 */
+    const ptrdiff_t *col_taps;      /* their taps in a kernel row of w, elements */
+    ptrdiff_t n_rows, n_outside, nx;
+    ptrdiff_t step, up, shift, x0, w_tap; /* near: tap s of output q meets column x0 + (q * step + s + shift) / up */
+    ptrdiff_t ow, width, first, last, y_pixel, x_pixel;
+    int near, relu;
+} fc_depthwise_job;
+
+/* One row of dy and the rows of x that it meets; see depthwise.h. */
+typedef struct {
+    void *dw; /* sums [kh][kw][w_tap] */
+    const void *dy;
+    const void *const *rows; /* kh rows; NULL beside the image */
+    ptrdiff_t kh, kw, w_tap, step, dilation, x0;
+    ptrdiff_t ow, width, first, last, y_pixel, x_pixel;
+} fc_depthwise_weight_job;
+
 /* Options of the optimizers, see update.h. */
 typedef struct {
     double lr, momentum, dampening, weight_decay;
@@ -133,6 +156,10 @@ typedef struct {
     void (*max_row)(const fc_window_job *job);
     void (*mean_row)(const fc_window_job *job);
     void (*spread_row)(const fc_spread_job *job);
+
+    /* depthwise.h */
+    void (*depthwise_row)(const fc_depthwise_job *job);
+    void (*depthwise_weight_row)(const fc_depthwise_weight_job *job);
 
     /* norm.h */
     void (*moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);

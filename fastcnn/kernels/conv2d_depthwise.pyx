@@ -1,0 +1,285 @@
+"""kernels.conv2d_depthwise: convolution of each channel with its own kernel, one vector for neighbouring channels of a pixel.
+
+Forward and backward-data are one loop nest, `filter_all`: each row of outputs is made from the rows of the source that its taps
+meet. Along an axis tap t of output o meets source (o * step + base + t * dilation) / up where that is whole: `up` is 1 forward,
+the stride backward, where the taps stand in reverse order. The weight gradient cuts the rows of dy into chunks, a number fixed by
+the shape, each with sums of its own that are added in order. Results do not depend on the number of threads.
+Not here: more than one output channel for an input channel (kernels.conv2d_direct).
+"""
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+from libc.string cimport memset
+
+from fastcnn.kernels.conv2d_direct cimport biases, filters, image
+from fastcnn.kernels.gemm cimport team
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_depthwise_job, fc_depthwise_weight_job, fc_ukr, table
+
+cnp.import_array()
+
+cdef enum:
+    CHUNKS = 16  # parts that the rows of dy are cut into
+
+cdef struct Axis:
+    Py_ssize_t size, out, taps, step, up, base, dilation  # size: of the source, out: of the outputs
+
+cdef struct Filter:
+    const char *src                                    # IN   channels-last image
+    char *dst                                          # OUT  channels-last image
+    Axis y, x
+    Py_ssize_t batch, channels, kernel_row             # kernel_row: from one to the next in the packed weights
+    bint zeros                                         # rows beside the source count as zeros
+    const Py_ssize_t *cols                             # per phase of x: columns and taps, kw of each
+    const Py_ssize_t *col_taps
+    const Py_ssize_t *counts                           # per phase of x: taps
+    Py_ssize_t splits                                  # parts of the channels
+
+
+cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil:
+    """From tap to tap in packed weights: whole vectors."""
+    return (channels + 15) // 16 * 16
+
+
+cdef Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
+    """First channel of a part: a multiple of the lanes, so that only the last part has a tail."""
+    return channels if part == splits else channels // u.lanes * part // splits * u.lanes
+
+
+cdef Py_ssize_t channel_splits(const fc_ukr *u, Py_ssize_t rows, Py_ssize_t channels, int threads) noexcept nogil:
+    """Parts of the channels, each at least a vector, when there are few rows to share out."""
+    if rows >= 4 * threads or threads == 1:
+        return 1
+    return max(<Py_ssize_t>1, min((4 * threads + rows - 1) // rows, channels // u.lanes))
+
+
+cdef Block pack_taps(const fc_ukr *u, cnp.ndarray w):
+    """Return w (channels, 1, kh, kw) as [kh * kw][padded(channels)]."""
+    cdef Py_ssize_t channels = cnp.PyArray_DIM(w, 0), kh = cnp.PyArray_DIM(w, 2), kw = cnp.PyArray_DIM(w, 3), r, s
+    cdef Py_ssize_t ld = padded(channels)
+    cdef Py_ssize_t s_c = cnp.PyArray_STRIDE(w, 0), s_r = cnp.PyArray_STRIDE(w, 2), s_s = cnp.PyArray_STRIDE(w, 3)
+    cdef Block packed = block(kh * kw * ld * u.item)
+    if s_s == u.item and s_r == kw * u.item and s_c == kh * kw * u.item:
+        u.transpose(packed.data, ld, cnp.PyArray_BYTES(w), kh * kw, channels, kh * kw)
+        return packed
+    for r in range(kh):
+        for s in range(kw):
+            u.pack_run(packed.data + (r * kw + s) * ld * u.item, cnp.PyArray_BYTES(w) + r * s_r + s * s_s, 1, 1, channels,
+                       s_c // u.item, 1)
+    return packed
+
+
+cdef Block plan_columns(Filter *p, Py_ssize_t tap):
+    """Fill cols, col_taps and counts for each phase of x; `tap`: from tap to tap in the packed weights."""
+    cdef Py_ssize_t up = p.x.up, k = p.x.taps, phase, t, at, n
+    cdef Block memory = block(up * (2 * k + 1) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t *cols = <Py_ssize_t *>memory.data
+    cdef Py_ssize_t *taps = cols + up * k
+    cdef Py_ssize_t *counts = taps + up * k
+    for phase in range(up):
+        n = 0
+        for t in range(k):
+            at = phase + p.x.base + t * p.x.dilation
+            if at % up == 0:
+                cols[phase * k + n], taps[phase * k + n] = at // up, t * tap
+                n += 1
+        counts[phase] = n
+    p.cols, p.col_taps, p.counts = cols, taps, counts
+    return memory
+
+
+cdef void find_rows(const Filter *p, fc_depthwise_job *job, const char **rows, Py_ssize_t *taps, const char *src, Py_ssize_t row,
+                    Py_ssize_t item) noexcept nogil:
+    """Write which rows of the source the taps of output row `row` meet, ascending; those beside it are counted behind."""
+    cdef Py_ssize_t t, at, outside
+    job.n_rows = job.n_outside = 0
+    for t in range(p.y.taps):
+        at = row * p.y.step + p.y.base + t * p.y.dilation
+        if at % p.y.up == 0 and at >= 0 and at // p.y.up < p.y.size:
+            rows[job.n_rows] = src + at // p.y.up * p.x.size * p.channels * item
+            taps[job.n_rows] = t * p.kernel_row
+            job.n_rows += 1
+    if p.zeros:
+        for t in range(p.y.taps):
+            at = row * p.y.step + p.y.base + t * p.y.dilation
+            if at < 0 or at >= p.y.size:
+                taps[job.n_rows + job.n_outside] = t * p.kernel_row
+                job.n_outside += 1
+
+
+cdef void filter_row(const fc_ukr *u, const Filter *p, const fc_depthwise_job *all_, char *scratch, Py_ssize_t row,
+                     Py_ssize_t part) noexcept nogil:
+    """Row `row` of all images' outputs, one part of the channels."""
+    cdef fc_depthwise_job job = all_[0]
+    cdef const char **rows = <const char **>scratch
+    cdef Py_ssize_t *taps = <Py_ssize_t *>(scratch + p.y.taps * sizeof(char *))
+    cdef Py_ssize_t phase, n = row // p.y.out, k = p.x.taps
+    cdef char *dst = p.dst + row * p.x.out * p.channels * u.item
+    find_rows(p, &job, rows, taps, p.src + n * p.y.size * p.x.size * p.channels * u.item, row % p.y.out, u.item)
+    job.rows, job.row_taps = <const void *const *>rows, taps
+    job.first = split_at(u, p.channels, part, p.splits)
+    job.last = split_at(u, p.channels, part + 1, p.splits)
+    if job.near:
+        job.y = dst
+        u.depthwise_row(&job)
+        return
+    for phase in range(min(p.x.up, p.x.out)):
+        job.y = dst + phase * p.channels * u.item
+        job.ow = (p.x.out - phase + p.x.up - 1) // p.x.up
+        job.cols, job.col_taps, job.nx = p.cols + phase * k, p.col_taps + phase * k, p.counts[phase]
+        u.depthwise_row(&job)
+
+
+cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w, Py_ssize_t tap, bint relu, double macs,
+                    int threads) except -1:
+    """Fill dst; `w` is the packed tap that stands first, `tap` elements lie between it and the next."""
+    cdef fc_depthwise_job job
+    cdef Block columns = plan_columns(p, tap), scratch
+    cdef Py_ssize_t *first_taps
+    cdef Py_ssize_t mine = p.y.taps * 2 * sizeof(Py_ssize_t), rows = p.batch * p.y.out, t, i
+    cdef char *data
+    threads = team(macs, threads)
+    p.kernel_row = p.x.taps * tap
+    p.splits = channel_splits(u, rows, p.channels, threads)
+    job.w, job.bias, job.relu = w, bias, relu
+    job.step, job.up, job.w_tap, job.width, job.x_pixel = p.x.step, p.x.up, tap, p.x.size, p.channels
+    job.near = p.x.dilation == 1 and (p.x.taps == 3 or p.x.taps == 5) and p.x.step * p.x.up <= 2
+    job.shift = p.x.base % p.x.up
+    if job.shift < 0:
+        job.shift += p.x.up
+    job.x0 = (p.x.base - job.shift) // p.x.up
+    scratch = block(threads * mine + p.x.taps * sizeof(Py_ssize_t))
+    data = scratch.data
+    if job.near:
+        first_taps = <Py_ssize_t *>(data + threads * mine)
+        for i in range(p.x.taps):
+            first_taps[i] = i * tap
+        job.nx, job.ow, job.y_pixel, job.cols, job.col_taps = p.x.taps, p.x.out, p.channels, NULL, first_taps
+    else:
+        job.y_pixel = p.x.up * p.channels
+    with nogil:
+        for t in prange(rows * p.splits, num_threads=threads, schedule="static"):
+            filter_row(u, p, &job, data + threadid() * mine, t // p.splits, t % p.splits)
+    return 0
+
+
+def accepts(case) -> bool:
+    """Return whether these kernels compute this case: one kernel for each channel."""
+    return case.groups == case.ci == case.co
+
+
+def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, int threads=1):
+    """Return y of shape case.y_shape, channels-last: each channel of x with its kernel (+ b, then ReLU); needs accepts(case).
+
+    Costs case.macs multiply-adds. float32 or float64, any strides.
+    """
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape)
+    cdef cnp.ndarray ws = filters(w, case, xs.dtype)
+    cdef cnp.ndarray bias = biases(b, case, xs.dtype)
+    cdef const fc_ukr *u = table(xs.itemsize)
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
+    cdef Block packed
+    cdef Filter p
+    if y.size == 0:
+        return y
+    packed = pack_taps(u, ws)
+    p.src, p.dst, p.batch, p.channels, p.zeros = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), batch, ci, True
+    p.y = Axis(size=ih, out=oh, taps=kh, step=sh, up=1, base=-pt, dilation=dh)
+    p.x = Axis(size=iw, out=ow, taps=kw, step=sw, up=1, base=-pl, dilation=dw)
+    filter_all(u, &p, NULL if bias is None else cnp.PyArray_BYTES(bias), packed.data, padded(ci), relu, case.macs, threads)
+    return y
+
+
+def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
+    """Return dx of shape case.x_shape, channels-last, from dy of shape case.y_shape; needs accepts(case).
+
+    Each pixel gathers the outputs that have read it; costs case.macs multiply-adds.
+    """
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray ws = filters(w, case, dys.dtype)
+    cdef const fc_ukr *u = table(dys.itemsize)
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, ld
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
+    cdef Block packed
+    cdef Filter p
+    if dx.size == 0:
+        return dx
+    packed = pack_taps(u, ws)
+    ld = padded(ci)
+    p.src, p.dst, p.batch, p.channels, p.zeros = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), batch, ci, False
+    p.y = Axis(size=oh, out=ih, taps=kh, step=1, up=sh, base=pt - (kh - 1) * dh, dilation=dh)
+    p.x = Axis(size=ow, out=iw, taps=kw, step=1, up=sw, base=pl - (kw - 1) * dw, dilation=dw)
+    filter_all(u, &p, NULL, packed.data + (kh * kw - 1) * ld * u.item, -ld, False, case.macs, threads)
+    return dx
+
+
+cdef struct WeightGradient:
+    # dw[c, r, s] = sum over n, y, q of dy[n, y, q, c] * x[n, y*sh + r*dh - pt, q*sw + s*dw - pl, c]
+    const char *x                                      # IN   channels-last image
+    const char *dy                                     # IN   channels-last image
+    char *sums                                         # chunk after chunk [kh * kw][padded(channels)]
+    Py_ssize_t batch, channels, ih, iw, oh, ow, kh, sh, dh, pt
+    Py_ssize_t chunks, splits, sum_bytes
+
+
+cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const fc_depthwise_weight_job *all_, const char **rows,
+                       Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
+    """Sum over the rows of dy of one chunk, one part of the channels."""
+    cdef fc_depthwise_weight_job job = all_[0]
+    cdef Py_ssize_t total = p.batch * p.oh, row, r, at
+    cdef const char *source
+    job.dw = p.sums + chunk * p.sum_bytes
+    job.rows = <const void *const *>rows
+    job.first = split_at(u, p.channels, part, p.splits)
+    job.last = split_at(u, p.channels, part + 1, p.splits)
+    for r in range(job.kh * job.kw):
+        memset(<char *>job.dw + (r * job.w_tap + job.first) * u.item, 0, (job.last - job.first) * u.item)
+    for row in range(chunk * total // p.chunks, (chunk + 1) * total // p.chunks):
+        job.dy = p.dy + row * p.ow * p.channels * u.item
+        source = p.x + row // p.oh * p.ih * p.iw * p.channels * u.item
+        for r in range(p.kh):
+            at = row % p.oh * p.sh + r * p.dh - p.pt
+            rows[r] = source + at * p.iw * p.channels * u.item if 0 <= at < p.ih else NULL
+        u.depthwise_weight_row(&job)
+
+
+def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
+    """Return dw of logical shape case.w_shape (memory co, kh, kw, 1) from dy and x; needs accepts(case).
+
+    Costs case.macs multiply-adds. The rows of dy are cut into a number of chunks fixed by the shape, summed in order.
+    """
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
+    cdef const fc_ukr *u = table(dys.itemsize)
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, t, taps
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
+    cdef fc_depthwise_weight_job job
+    cdef WeightGradient p
+    cdef Block sums, rows
+    cdef const char **pointers
+    if out.size == 0 or dys.size == 0 or xs.size == 0:
+        out.fill(0)
+        return out
+    threads = team(case.macs, threads)
+    taps = kh * kw
+    p.x, p.dy, p.batch, p.channels = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), batch, ci
+    p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
+    p.chunks = min(<Py_ssize_t>CHUNKS, batch * oh)
+    p.splits = channel_splits(u, p.chunks, ci, threads)
+    p.sum_bytes = taps * padded(ci) * u.item
+    sums = block(p.chunks * p.sum_bytes)
+    rows = block(threads * kh * sizeof(char *))
+    p.sums, pointers = sums.data, <const char **>rows.data
+    job.kh, job.kw, job.w_tap, job.step, job.dilation, job.x0 = kh, kw, padded(ci), sw, dw, -pl
+    job.ow, job.width, job.y_pixel, job.x_pixel = ow, iw, ci, ci
+    with nogil:
+        for t in prange(p.chunks * p.splits, num_threads=threads, schedule="dynamic"):
+            weight_chunk(u, &p, &job, pointers + threadid() * kh, t // p.splits, t % p.splits)
+        for t in range(1, p.chunks):
+            u.add(p.sums, p.sums + t * p.sum_bytes, taps * padded(ci))
+        u.transpose(cnp.PyArray_BYTES(out), taps, p.sums, padded(ci), taps, ci)
+    return out
