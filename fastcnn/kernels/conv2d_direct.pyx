@@ -121,7 +121,7 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
 
 cdef void correlate_all(const fc_ukr *u, const Correlation *p, const Py_ssize_t *seg, char *windows, int threads) noexcept nogil:
     cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, t, split, blk, g, n
-    for t in prange(p.batch * p.blocks * p.groups * p.splits, num_threads=threads, schedule="dynamic"):
+    for t in prange(p.batch * p.blocks * p.groups * p.splits, num_threads=threads, schedule="static"):
         split = t % p.splits
         g = t // p.splits % p.groups
         blk = t // p.splits // p.groups % p.blocks

@@ -101,7 +101,8 @@ cdef int fused(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) exce
     cdef Block scratch = block(threads * bytes_)
     cdef char *data = scratch.data
     cdef char *mine
-    for t in prange((p.tiles + count - 1) // count, num_threads=threads, schedule="dynamic", nogil=True):
+    # static: a thread meets the same images in every layer, in its own cache
+    for t in prange((p.tiles + count - 1) // count, num_threads=threads, schedule="static", nogil=True):
         mine = data + threadid() * bytes_
         fused_block(u, p, mine, mine + 36 * v_slice * u.item, v_slice, m_slice, t * count, min(count, p.tiles - t * count))
     return 0

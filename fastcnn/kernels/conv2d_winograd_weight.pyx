@@ -1,7 +1,8 @@
 """kernels.conv2d_winograd_weight: the weight gradient of a 3x3 stride-1 convolution by Winograd's F(3x3,4x4).
 
 The 6x6 transform of x is forward's; dy is cut into 4x4 tiles; 36 products are summed over all tiles and one inverse transform
-for each pair of channels gives the 3x3 gradient. An element's sum has one order, whatever the chunks and the threads.
+for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the shape, whose sums are added
+in order, so that results do not depend on the number of threads.
 """
 
 cimport numpy as cnp
@@ -17,7 +18,8 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 cnp.import_array()
 
 cdef enum:
-    CHUNK_BYTES = 8 << 20  # transformed tiles of a chunk, that stay in L3
+    TILES_BYTES = 400 * 1024  # transformed tiles that a task holds: they share L2 with the sums
+    SUMS_BYTES = 4 << 20      # sums of all chunks; with four chunks they may take more
 
 cdef struct Gradient:
     const char *x                # IN   channels-last, ci channels
@@ -79,18 +81,12 @@ cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *s
                      1, 9 * p.ci)
 
 
-cdef void transform_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count,
-                          int threads) noexcept nogil:
-    cdef Py_ssize_t tasks = (count + STAGE_TILES - 1) // STAGE_TILES, t
-    for t in prange(tasks, num_threads=threads, schedule="dynamic"):
-        transform_pair(u, p, v, d, first, t * STAGE_TILES, min(STAGE_TILES, count - t * STAGE_TILES))
-
-
 cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *scratch, int threads) noexcept nogil:
-    """Few tiles, large dw: a task sums the 36 slices of a piece in L2 and transforms them back at once."""
+    """Few tiles, large dw: all tiles are transformed; then a task sums the 36 slices of a piece in L2 and transforms them back."""
     cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, t, xi
     cdef char *m
-    transform_chunk(u, p, v, d, 0, p.tiles, threads)
+    for t in prange((p.tiles + STAGE_TILES - 1) // STAGE_TILES, num_threads=threads, schedule="static"):
+        transform_pair(u, p, v, d, 0, t * STAGE_TILES, min(STAGE_TILES, p.tiles - t * STAGE_TILES))
     for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
         m = scratch + threadid() * (m_bytes + tap_bytes)
         for xi in range(36):
@@ -98,20 +94,31 @@ cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *
         store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
 
 
-cdef void by_slices(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t count,
-                    int threads) noexcept nogil:
-    """Many tiles: a task adds a chunk of tiles to all pieces of one slice, whose operands stay in L2."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, first = 0, here, t, i
-    cdef Py_ssize_t pieces = p.panels * p.parts
-    while first < p.tiles:
-        here = min(count, p.tiles - first)
-        transform_chunk(u, p, v, d, first, here, threads)
-        for t in prange(36, num_threads=threads, schedule="dynamic"):
-            for i in range(pieces):
-                sum_slice(u, p, v, d, sums + i * m_bytes, t, i // p.parts, i % p.parts * p.part, here, first > 0)
-        first += here
-    for t in prange(pieces, num_threads=threads, schedule="dynamic"):
-        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * (m_bytes + tap_bytes), t // p.parts, t % p.parts * p.part)
+cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, Py_ssize_t first, Py_ssize_t stop,
+                    Py_ssize_t count) noexcept nogil:
+    """Sum the tiles first..stop into all pieces, `count` tiles at a time that stay in this core's caches."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, at = first, here, xi, i
+    while at < stop:
+        here = min(count, stop - at)
+        transform_pair(u, p, v, d, at, 0, here)
+        for xi in range(36):
+            for i in range(p.panels * p.parts):
+                sum_slice(u, p, v, d, sums + i * m_bytes, xi, i // p.parts, i % p.parts * p.part, here, at > first)
+        at = at + here
+
+
+cdef void by_chunks(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t chunks,
+                    Py_ssize_t count, int threads) noexcept nogil:
+    """Many tiles: each chunk of tiles has sums of its own, so that a task shares nothing; the chunks are added in order."""
+    cdef Py_ssize_t pieces = p.panels * p.parts, m_bytes = 36 * p.m_slice * u.item, t, c
+    cdef Py_ssize_t v_bytes = 36 * p.v_slice * u.item, d_bytes = 36 * p.d_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item
+    for t in prange(chunks, num_threads=threads, schedule="static"):
+        sum_chunk(u, p, v + threadid() * v_bytes, d + threadid() * d_bytes, sums + t * pieces * m_bytes, t * p.tiles // chunks,
+                  (t + 1) * p.tiles // chunks, count)
+    for t in prange(pieces, num_threads=threads, schedule="static"):
+        for c in range(1, chunks):
+            u.add(sums + t * m_bytes, sums + (c * pieces + t) * m_bytes, 36 * p.m_slice)
+        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * tap_bytes, t // p.parts, t % p.parts * p.part)
 
 
 def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
@@ -134,20 +141,24 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     p.panels = (p.co + u.nr - 1) // u.nr
     p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
     p.d_row = p.panels * u.nr
-    cdef bint few = p.tiles * (p.v_row + p.d_row) <= p.v_row * p.d_row  # transformed tiles are smaller than transformed dw
-    chunks = 1 if few else (36 * u.item * (p.v_row + p.d_row) * p.tiles + CHUNK_BYTES - 1) // CHUNK_BYTES
-    count = (p.tiles + chunks - 1) // chunks
     threads = team(case.macs, threads)
-    p.part = DEPTH
-    while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
-        p.part //= 2
+    p.part = min(DEPTH, p.ci)
+    cdef bint few = p.tiles * (p.v_row + p.d_row) <= 2 * p.v_row * p.d_row  # transformed tiles are no larger than transformed dw
+    cdef Py_ssize_t owners = 1 if few else threads
+    if few:
+        chunks, count = 1, p.tiles
+        while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
+            p.part //= 2
+    else:
+        chunks = max(1, min(max(4, min(16, SUMS_BYTES // (36 * p.v_row * p.d_row * u.item))), p.tiles // 32))
+        count = min(max(TILES_BYTES // (36 * u.item * (p.v_row + p.d_row)), 56), (p.tiles + chunks - 1) // chunks)
     p.parts = (p.ci + p.part - 1) // p.part
     p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
     p.m_slice = odd_lines(p.part * u.nr, u.item)
-    v, d = block(36 * p.v_slice * u.item), block(36 * p.d_slice * u.item)
+    v, d = block(owners * 36 * p.v_slice * u.item), block(owners * 36 * p.d_slice * u.item)
     if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
-        memset(d.data, 0, 36 * p.d_slice * u.item)
-    sums = block(36 * p.m_slice * u.item * (0 if few else p.panels * p.parts) + 1)
+        memset(d.data, 0, owners * 36 * p.d_slice * u.item)
+    sums = block(0 if few else chunks * p.panels * p.parts * 36 * p.m_slice * u.item)
     scratch = block(threads * (36 * p.m_slice + 9 * p.part * u.nr) * u.item)
     cdef char *v_data = v.data
     cdef char *d_data = d.data
@@ -157,5 +168,5 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
         if few:
             by_pieces(u, &p, v_data, d_data, scratch_data, threads)
         else:
-            by_slices(u, &p, v_data, d_data, sums_data, scratch_data, count, threads)
+            by_chunks(u, &p, v_data, d_data, sums_data, scratch_data, chunks, count, threads)
     return out
