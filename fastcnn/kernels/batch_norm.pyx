@@ -14,7 +14,7 @@ from libc.math cimport sqrt
 from fastcnn.errors import DtypeError, ShapeError
 
 from fastcnn.kernels.columns cimport Columns, Tile, counts, plan, repeat, scratch_width, tile
-from fastcnn.kernels.layout cimport crew, rows_of
+from fastcnn.kernels.layout cimport crew, exceeds_cache, rows_of
 from fastcnn.kernels.memory cimport Block, block, empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport fc_norm_job, fc_ukr, table
 
@@ -97,6 +97,7 @@ cdef Block coefficients(const fc_ukr *u, const Columns *c, fc_norm_job *job, con
     cdef Py_ssize_t size = c.width * u.item
     cdef Block b = block(5 * size)
     job.width = c.width
+    job.past_cache = exceeds_cache(<double>c.rows * c.channels * u.item) and c.width % u.lanes == 0
     job.mean, job.scale, job.shift, job.slope, job.offset = b.data, b.data + size, b.data + 2 * size, NULL, NULL
     repeat(b.data, mean, c, u.item)
     repeat(b.data + size, scale, c, u.item)

@@ -29,6 +29,8 @@ cdef extern from "ukr.h" nogil:
         const fc_span *cols
         fc_span row
         Py_ssize_t ow, channels, first, last, x_row, step_y, step_x, kw, x_size
+        const void *ahead
+        Py_ssize_t ahead_size
         int wide_index
 
     ctypedef struct fc_source:
@@ -57,7 +59,7 @@ cdef extern from "ukr.h" nogil:
         const void *slope
         const void *offset
         Py_ssize_t width, rows, stride, n
-        int relu
+        int relu, past_cache
 
     ctypedef struct fc_depthwise_job:
         void *y
@@ -107,8 +109,8 @@ cdef extern from "ukr.h" nogil:
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
                          const fc_winograd_points *p) noexcept nogil
-        void relu(void *y, const void *x, Py_ssize_t n) noexcept nogil
-        void relu_mask(void *dx, const void *dy, const void *y, Py_ssize_t n) noexcept nogil
+        void relu(void *y, const void *x, Py_ssize_t n, int past_cache) noexcept nogil
+        void relu_mask(void *dx, const void *dy, const void *y, Py_ssize_t n, int past_cache) noexcept nogil
         void column_sums(double *sums, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
                          Py_ssize_t stride) noexcept nogil
         void fold(double *out, const double *part, Py_ssize_t blocks, Py_ssize_t width) noexcept nogil

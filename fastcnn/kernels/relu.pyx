@@ -8,7 +8,7 @@ from cython.parallel cimport prange
 from fastcnn.errors import DtypeError, ShapeError
 
 from fastcnn.kernels.gemm cimport ready
-from fastcnn.kernels.layout cimport channels_last, crew
+from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport fc_ukr, table
 
@@ -39,10 +39,11 @@ def relu_forward(x, *, int threads=1):
     cdef const char *src = cnp.PyArray_BYTES(a)
     cdef char *dst = cnp.PyArray_BYTES(y)
     cdef Py_ssize_t n = a.size, t
+    cdef bint past_cache = exceeds_cache(<double>n * u.item)
     threads = crew(2.0 * n * u.item, threads)
     with nogil:
         for t in prange((n + RUN - 1) // RUN, num_threads=threads, schedule="static"):
-            u.relu(dst + t * RUN * u.item, src + t * RUN * u.item, min(<Py_ssize_t>RUN, n - t * RUN))
+            u.relu(dst + t * RUN * u.item, src + t * RUN * u.item, min(<Py_ssize_t>RUN, n - t * RUN), past_cache)
     return y
 
 
@@ -59,8 +60,10 @@ def relu_backward(dy, y, *, int threads=1):
     cdef const char *mask = cnp.PyArray_BYTES(out)
     cdef char *dst = cnp.PyArray_BYTES(dx)
     cdef Py_ssize_t n = g.size, t
+    cdef bint past_cache = exceeds_cache(<double>n * u.item)
     threads = crew(3.0 * n * u.item, threads)
     with nogil:
         for t in prange((n + RUN - 1) // RUN, num_threads=threads, schedule="static"):
-            u.relu_mask(dst + t * RUN * u.item, src + t * RUN * u.item, mask + t * RUN * u.item, min(<Py_ssize_t>RUN, n - t * RUN))
+            u.relu_mask(dst + t * RUN * u.item, src + t * RUN * u.item, mask + t * RUN * u.item,
+                        min(<Py_ssize_t>RUN, n - t * RUN), past_cache)
     return dx

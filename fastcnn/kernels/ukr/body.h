@@ -61,5 +61,7 @@ const fc_ukr FC_FN(table) = {
 #undef store
 #undef load_part
 #undef store_part
+#undef stream
+#undef stream_end
 #undef relu_vec
 #undef real

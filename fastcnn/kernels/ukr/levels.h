@@ -70,6 +70,22 @@ INLINE void store_part(real *p, vec v, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++) p[i] = t[i];
 #endif
 }
+/* A store past the caches, for outputs that are larger: a plain store reads the line first. p is aligned to a vector; a kernel
+ * that streams ends with stream_end, so that other threads see what it wrote. */
+#define stream FC_FN(stream)
+INLINE void stream(real *p, vec v) {
+#if defined(FC_STREAMED)
+    FC_PASTE(FC_STREAM_, FC_BITS)(p, v);
+#else
+    store(p, v);
+#endif
+}
+#define stream_end FC_FN(stream_end)
+INLINE void stream_end(void) {
+#if defined(FC_STREAMED)
+    _mm_sfence();
+#endif
+}
 /* max(v, 0) that keeps NaN. */
 #define relu_vec FC_FN(relu_vec)
 INLINE vec relu_vec(vec v) {

@@ -55,24 +55,54 @@ static void FC_FN(merge_moments)(double *mean, double *m2, const double *part_me
         }
 }
 
-INLINE vec FC_FN(norm_vec)(const fc_norm_job *f, ptrdiff_t j, vec x, ptrdiff_t n) {
-    const vec centred = x - load_part((const real *)f->mean + j, n);
-    return centred * load_part((const real *)f->scale + j, n) + load_part((const real *)f->shift + j, n);
+/* The coefficients of one vector of columns; slope and offset in backward only. */
+#define coefficients FC_FN(coefficients)
+typedef struct {
+    vec mean, scale, shift, slope, offset;
+} coefficients;
+
+INLINE coefficients FC_FN(coefficients_at)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int backward) {
+    coefficients c;
+    c.mean = load_part((const real *)f->mean + j, n);
+    c.scale = load_part((const real *)f->scale + j, n);
+    c.shift = load_part((const real *)f->shift + j, n);
+    c.slope = backward ? load_part((const real *)f->slope + j, n) : splat(0);
+    c.offset = backward ? load_part((const real *)f->offset + j, n) : splat(0);
+    return c;
 }
 
-INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int residual, const int relu) {
-    vec y = FC_FN(norm_vec)(f, j, load_part((const real *)f->x + at, n), n);
-    if (residual) y += load_part((const real *)f->residual + at, n);
-    store_part((real *)f->out + at, relu ? relu_vec(y) : y, n);
+INLINE vec FC_FN(normalised)(const coefficients *c, vec x) { return (x - c->mean) * c->scale + c->shift; }
+
+INLINE void FC_FN(norm_store)(const fc_norm_job *f, ptrdiff_t at, vec v, ptrdiff_t n) {
+    if (n == LANES && f->past_cache) stream((real *)f->out + at, v);
+    else store_part((real *)f->out + at, v, n);
+}
+
+/* One vector of columns of `rows` rows: the coefficients are loaded once for all. */
+INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows, const int residual,
+                              const int relu) {
+    const coefficients c = FC_FN(coefficients_at)(f, j, n, 0);
+    UNROLL
+    for (int k = 0; k < rows; k++) {
+        const ptrdiff_t here = at + k * f->width + j;
+        vec y = FC_FN(normalised)(&c, load_part((const real *)f->x + here, n));
+        if (residual) y += load_part((const real *)f->residual + here, n);
+        FC_FN(norm_store)(f, here, relu ? relu_vec(y) : y, n);
+    }
+}
+
+INLINE void FC_FN(norm_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int residual, const int relu) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at, j, LANES, rows, residual, relu);
+    if (j < width) FC_FN(norm_piece)(f, at, j, width - j, rows, residual, relu);
 }
 
 INLINE void FC_FN(norm_forward_as)(const fc_norm_job *f, const int residual, const int relu) {
-    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
-        const ptrdiff_t width = f->n - at < f->width ? f->n - at : f->width;
-        ptrdiff_t j = 0;
-        for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at + j, j, LANES, residual, relu);
-        if (j < width) FC_FN(norm_piece)(f, at + j, j, width - j, residual, relu);
-    }
+    ptrdiff_t at = 0;
+    for (; at + 4 * f->width <= f->n; at += 4 * f->width) FC_FN(norm_rows)(f, at, f->width, 4, residual, relu);
+    for (; at + f->width <= f->n; at += f->width) FC_FN(norm_rows)(f, at, f->width, 1, residual, relu);
+    if (at < f->n) FC_FN(norm_rows)(f, at, f->n - at, 1, residual, relu);
+    if (f->past_cache) stream_end();
 }
 
 /* out = (x - mean) * scale + shift (+ residual) (ReLU) on n elements that start with a row. */
@@ -90,25 +120,25 @@ static void FC_FN(norm_forward)(const fc_norm_job *job) {
 enum { FC_FN(mask_none), FC_FN(mask_recompute), FC_FN(mask_saved) };
 
 /* The gradient behind the ReLU that forward fused, if any: its sign comes from the same expression or from the saved y. */
-INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, vec x, ptrdiff_t n, const int mask) {
+INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptrdiff_t at, vec x, ptrdiff_t n, const int mask) {
     const vec dy = load_part((const real *)f->dy + at, n);
     if (mask == FC_FN(mask_none)) return dy;
-    const vec y = mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(norm_vec)(f, j, x, n);
-    const vec masked = (vec)((ivec)dy & (ivec)(y > splat(0)));
+    const vec y = mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(normalised)(c, x);
+    const vec masked = FC_FN(positive)(dy, y);
     if (mask == FC_FN(mask_saved)) store_part((real *)f->out + at, masked, n);
     return masked;
 }
 
 INLINE void FC_FN(norm_sums_piece)(const fc_norm_job *f, ptrdiff_t r, ptrdiff_t j, ptrdiff_t n, const int mask, const int rows) {
     real *sum = (real *)f->scratch + j, *product = sum + f->width;
-    const vec mean = load_part((const real *)f->mean + j, n);
+    const coefficients c = FC_FN(coefficients_at)(f, j, n, 0);
     vec a[4], b[4];
     UNROLL
     for (int k = 0; k < rows; k++) {
         const ptrdiff_t at = (r + k) * f->stride + j;
         const vec x = load_part((const real *)f->x + at, n);
-        a[k] = FC_FN(norm_gradient)(f, at, j, x, n, mask);
-        b[k] = a[k] * (x - mean);
+        a[k] = FC_FN(norm_gradient)(f, &c, at, x, n, mask);
+        b[k] = a[k] * (x - c.mean);
     }
     store_part(sum, load_part(sum, n) + (rows == 4 ? (a[0] + a[1]) + (a[2] + a[3]) : a[0]), n);
     store_part(product, load_part(product, n) + (rows == 4 ? (b[0] + b[1]) + (b[2] + b[3]) : b[0]), n);
@@ -141,21 +171,29 @@ static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *produ
     }
 }
 
-INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int mask) {
-    const vec x = load_part((const real *)f->x + at, n);
-    const vec g = FC_FN(norm_gradient)(f, at, j, x, n, mask);
-    const vec centred = x - load_part((const real *)f->mean + j, n);
-    const vec rest = centred * load_part((const real *)f->slope + j, n) + load_part((const real *)f->offset + j, n);
-    store_part((real *)f->out + at, g * load_part((const real *)f->scale + j, n) + rest, n);
+INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows, const int mask) {
+    const coefficients c = FC_FN(coefficients_at)(f, j, n, 1);
+    UNROLL
+    for (int k = 0; k < rows; k++) {
+        const ptrdiff_t here = at + k * f->width + j;
+        const vec x = load_part((const real *)f->x + here, n);
+        const vec g = FC_FN(norm_gradient)(f, &c, here, x, n, mask);
+        FC_FN(norm_store)(f, here, g * c.scale + ((x - c.mean) * c.slope + c.offset), n);
+    }
+}
+
+INLINE void FC_FN(norm_backward_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int mask) {
+    ptrdiff_t j = 0;
+    for (; j + LANES <= width; j += LANES) FC_FN(norm_backward_piece)(f, at, j, LANES, rows, mask);
+    if (j < width) FC_FN(norm_backward_piece)(f, at, j, width - j, rows, mask);
 }
 
 INLINE void FC_FN(norm_backward_as)(const fc_norm_job *f, const int mask) {
-    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
-        const ptrdiff_t width = f->n - at < f->width ? f->n - at : f->width;
-        ptrdiff_t j = 0;
-        for (; j + LANES <= width; j += LANES) FC_FN(norm_backward_piece)(f, at + j, j, LANES, mask);
-        if (j < width) FC_FN(norm_backward_piece)(f, at + j, j, width - j, mask);
-    }
+    ptrdiff_t at = 0;
+    for (; at + 4 * f->width <= f->n; at += 4 * f->width) FC_FN(norm_backward_rows)(f, at, f->width, 4, mask);
+    for (; at + f->width <= f->n; at += f->width) FC_FN(norm_backward_rows)(f, at, f->width, 1, mask);
+    if (at < f->n) FC_FN(norm_backward_rows)(f, at, f->n - at, 1, mask);
+    if (f->past_cache) stream_end();
 }
 
 /* out = scale * g + slope * (x - mean) + offset on n elements that start with a row. */
@@ -164,3 +202,4 @@ static void FC_FN(norm_backward)(const fc_norm_job *job) {
     if (f.relu) FC_FN(norm_backward_as)(&f, FC_FN(mask_recompute));
     else FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
 }
+#undef coefficients

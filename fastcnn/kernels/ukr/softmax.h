@@ -25,7 +25,8 @@ INLINE vec FC_FN(exp_vec)(vec x) {
     for (int k = DEGREE - 1; k >= 0; k--) sum = sum * r + splat((real)inverse_factorial[k]);
     const vec power = (vec)((ivec)sum + ((ivec)shifted << MANTISSA));
     const ivec tiny = (ivec)(x < splat((real)lowest)), nan = (ivec)(x != x);
-    return FC_FN(blend)(nan, x, (vec)((ivec)power & ~tiny));
+    const vec flushed = (vec)((ivec)power & ~tiny);
+    return FC_BLEND(nan, x, flushed);
 }
 
 /* All ones in the first n lanes. */
@@ -44,7 +45,8 @@ INLINE real FC_FN(largest)(const real *x, ptrdiff_t n) {
         vec most = load(x);
         for (k = LANES; k + LANES <= n; k += LANES) {
             const vec v = load(x + k);
-            most = FC_FN(blend)((ivec)(v > most), v, most);
+            const ivec more = (ivec)(v > most);
+            most = FC_BLEND(more, v, most);
         }
         for (int i = 0; i < FC_FN(lanes); i++) found = most[i] > found ? most[i] : found;
     }

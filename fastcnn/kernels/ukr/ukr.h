@@ -52,7 +52,9 @@ typedef struct {
     ptrdiff_t ow, channels, first, last;
     ptrdiff_t x_row, step_y, step_x, kw; /* steps from tap to tap, elements; taps in a kernel row */
     ptrdiff_t x_size;                    /* elements from x to the end of its buffer */
-    int wide_index;                      /* int32, else uint8 */
+    const void *ahead;                   /* ahead_size elements that the next row will read: to be prefetched */
+    ptrdiff_t ahead_size;
+    int wide_index; /* int32, else uint8 */
 } fc_window_job;
 
 /* A row of windows that covers a row of pixels: its offset in dy in elements, kw times its tap, its weight in a mean. */
@@ -83,6 +85,7 @@ typedef struct {
     ptrdiff_t width, rows, stride;                     /* of a tile of sums */
     ptrdiff_t n;                                       /* elements of an elementwise run */
     int relu;
+    int past_cache; /* of an elementwise run: out is aligned to a vector, width a multiple of the lanes, and too large for caches */
 } fc_norm_job;
 
 /* One row of outputs of a depthwise convolution, channels first <= c < last; see depthwise.h. */
@@ -146,8 +149,8 @@ typedef struct {
                         const fc_winograd_points *p);
 
     /* rows.h */
-    void (*relu)(void *y, const void *x, ptrdiff_t n);
-    void (*relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n);
+    void (*relu)(void *y, const void *x, ptrdiff_t n, int past_cache);
+    void (*relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n, int past_cache);
     void (*column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
     void (*fold)(double *out, const double *part, ptrdiff_t blocks, ptrdiff_t width);
     void (*transpose)(void *dst, ptrdiff_t ldd, const void *src, ptrdiff_t lds, ptrdiff_t rows, ptrdiff_t cols);

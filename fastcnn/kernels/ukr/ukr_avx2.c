@@ -23,6 +23,9 @@
 #define FC_MASK_LOAD_64(p, n) _mm256_maskload_pd(p, FC_LANES_64(n))
 #define FC_MASK_STORE_32(p, v, n) _mm256_maskstore_ps(p, FC_LANES_32(n), (__m256)(v))
 #define FC_MASK_STORE_64(p, v, n) _mm256_maskstore_pd(p, FC_LANES_64(n), (__m256d)(v))
+#define FC_STREAMED 1
+#define FC_STREAM_32(p, v) _mm256_stream_ps(p, (__m256)(v))
+#define FC_STREAM_64(p, v) _mm256_stream_pd(p, (__m256d)(v))
 #define FC_STRING_(x) #x
 #define FC_STRING(x) FC_STRING_(x)
 

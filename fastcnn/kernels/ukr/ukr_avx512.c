@@ -21,6 +21,9 @@
 #define FC_MASK_LOAD_64(p, n) _mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), p)
 #define FC_MASK_STORE_32(p, v, n) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), (__m512)(v))
 #define FC_MASK_STORE_64(p, v, n) _mm512_mask_storeu_pd(p, (__mmask8)((1u << (n)) - 1), (__m512d)(v))
+#define FC_STREAMED 1
+#define FC_STREAM_32(p, v) _mm512_stream_ps(p, (__m512)(v))
+#define FC_STREAM_64(p, v) _mm512_stream_pd(p, (__m512d)(v))
 #define FC_STRING_(x) #x
 #define FC_STRING(x) FC_STRING_(x)
 
