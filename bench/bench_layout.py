@@ -7,7 +7,7 @@ import pytest
 
 from bench import check, layers, tile
 from bench.limits import measure
-from fastcnn import kernels
+from fastcnn import kernels, threads
 from fastcnn.reference.conv2d import conv2d_forward
 
 NAMES = ("conv3x3_64_64@56", "conv3x3_128_128@28", "conv3x3_256_256@14", "conv3x3_512_512@7")
@@ -16,8 +16,11 @@ LAYOUTS = ("NHWC", "NCHWc", "NCHW read in place, NHWC written", "NCHW converted 
 
 @pytest.fixture(scope="module")
 def limits():
-    """One thread is used here, so the limits are those of one thread."""
-    return measure(1)
+    """One thread is used here, also for the conversions, so the limits are those of one thread."""
+    before = threads.get_num_threads()
+    threads.set_num_threads(1)
+    yield measure(1)
+    threads.set_num_threads(before)
 
 
 def pytest_generate_tests(metafunc):
