@@ -114,7 +114,7 @@ cdef object normalise(const fc_ukr *u, cnp.ndarray x, const Columns *c, cnp.ndar
     """(x - mean) * scale + shift (+ residual) (ReLU)."""
     cdef cnp.ndarray y = result(x), r
     cdef fc_norm_job job
-    cdef Block held = coefficients(u, c, &job, data(mean), data(scale), data(shift), NULL, NULL)
+    cdef Block _held = coefficients(u, c, &job, data(mean), data(scale), data(shift), NULL, NULL)
     cdef Py_ssize_t total = x.size
     job.out, job.x, job.dy, job.y, job.residual, job.relu = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), NULL, NULL, NULL, relu
     if residual is not None:

@@ -42,7 +42,8 @@ cdef cnp.ndarray labels(object target, Py_ssize_t samples, Py_ssize_t classes):
 def cross_entropy_forward(logits, target, double label_smoothing=0.0, *, int threads=1):
     """Return (loss, probs) of shapes (samples,) and (samples, classes) in the dtype of logits.
 
-    loss = -sum over k of q[k] log p[k], p = softmax(logits), q = (1 - label_smoothing) onehot(target) + label_smoothing / classes.
+    loss = -sum over k of q[k] log p[k], p = softmax(logits), q = (1 - label_smoothing) onehot(target)
+    + label_smoothing / classes.
     """
     cdef cnp.ndarray a = matrix(logits, "logits")
     cdef Py_ssize_t samples = cnp.PyArray_DIM(a, 0), classes = cnp.PyArray_DIM(a, 1), i
@@ -56,7 +57,8 @@ def cross_entropy_forward(logits, target, double label_smoothing=0.0, *, int thr
     threads = crew(EXP_COST * 2.0 * a.size * u.item, threads)
     with nogil:
         for i in prange(samples, num_threads=threads, schedule="static"):
-            out[i] = u.cross_entropy_row(dst + i * classes * u.item, src + i * classes * u.item, classes, label[i], label_smoothing)
+            out[i] = u.cross_entropy_row(dst + i * classes * u.item, src + i * classes * u.item, classes, label[i],
+                                         label_smoothing)
     return loss.astype(a.dtype, copy=False), probs
 
 

@@ -9,7 +9,7 @@ import numpy as np
 cimport numpy as cnp
 from cython.parallel cimport prange
 
-from fastcnn.errors import DtypeError, ShapeError
+from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw

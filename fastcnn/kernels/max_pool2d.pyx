@@ -1,4 +1,4 @@
-"""kernels.max_pool2d: the largest value of each window and where it was; backward gathers by that index.
+"""kernels.max_pool2d: the largest value of each window and where it was; backward sends each gradient there.
 
 PyTorch's rule: the first tap inside the image starts, a later one wins when it is larger or NaN.
 """
@@ -6,6 +6,8 @@ PyTorch's rule: the first tap inside the image starts, a later one wins when it 
 import numpy as np
 
 cimport numpy as cnp
+
+from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.layout cimport channels_last
 from fastcnn.kernels.memory cimport empty_nchw
@@ -34,10 +36,11 @@ def max_pool2d_backward(dy, index, case, *, int threads=1):
     cdef Py_ssize_t batch, channels, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
     batch, channels, ih, iw, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow, _ = case
     cdef cnp.ndarray g = channels_last(dy, "max_pool2d", "dy", threads)
+    if np.shape(index) != (batch, channels, oh, ow):
+        raise ShapeError(f"max_pool2d: index must be {(batch, channels, oh, ow)}, got index.shape={np.shape(index)}")
     # NCHW -> NHWC: the order of the memory; a copy only when the index is not one of ours
     cdef cnp.ndarray taps = np.ascontiguousarray(index.transpose(0, 2, 3, 1), dtype=np.uint8 if kh * kw <= 256 else np.int32)
     taps = taps.transpose(0, 3, 1, 2)
     check_shape("max_pool2d", "dy", g, batch, channels, oh, ow)
-    check_shape("max_pool2d", "index", taps, batch, channels, oh, ow)
     cdef Axis rows = kernel_axis(ih, kh, sh, ph, dh, oh, False), cols = kernel_axis(iw, kw, sw, pw, dw, ow, False)
     return spread(g, rows, cols, kw, taps, threads)

@@ -13,7 +13,7 @@ from cython.parallel cimport prange
 from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport block, empty_nchw
 from fastcnn.kernels.micro cimport fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
 
 cnp.import_array()

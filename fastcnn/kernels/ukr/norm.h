@@ -74,8 +74,10 @@ INLINE coefficients FC_FN(coefficients_at)(const fc_norm_job *f, ptrdiff_t j, pt
 INLINE vec FC_FN(normalised)(const coefficients *c, vec x) { return (x - c->mean) * c->scale + c->shift; }
 
 INLINE void FC_FN(norm_store)(const fc_norm_job *f, ptrdiff_t at, vec v, ptrdiff_t n) {
-    if (n == LANES && f->past_cache) stream((real *)f->out + at, v);
-    else store_part((real *)f->out + at, v, n);
+    if (n == LANES && f->past_cache)
+        stream((real *)f->out + at, v);
+    else
+        store_part((real *)f->out + at, v, n);
 }
 
 /* One vector of columns of `rows` rows: the coefficients are loaded once for all. */
@@ -91,7 +93,8 @@ INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, p
     }
 }
 
-INLINE void FC_FN(norm_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int residual, const int relu) {
+INLINE void FC_FN(norm_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int residual,
+                             const int relu) {
     ptrdiff_t j = 0;
     for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at, j, LANES, rows, residual, relu);
     if (j < width) FC_FN(norm_piece)(f, at, j, width - j, rows, residual, relu);
@@ -109,11 +112,15 @@ INLINE void FC_FN(norm_forward_as)(const fc_norm_job *f, const int residual, con
 static void FC_FN(norm_forward)(const fc_norm_job *job) {
     const fc_norm_job f = *job; /* a copy that no store can change */
     if (f.residual) {
-        if (f.relu) FC_FN(norm_forward_as)(&f, 1, 1);
-        else FC_FN(norm_forward_as)(&f, 1, 0);
+        if (f.relu)
+            FC_FN(norm_forward_as)(&f, 1, 1);
+        else
+            FC_FN(norm_forward_as)(&f, 1, 0);
     } else {
-        if (f.relu) FC_FN(norm_forward_as)(&f, 0, 1);
-        else FC_FN(norm_forward_as)(&f, 0, 0);
+        if (f.relu)
+            FC_FN(norm_forward_as)(&f, 0, 1);
+        else
+            FC_FN(norm_forward_as)(&f, 0, 0);
     }
 }
 
@@ -162,16 +169,20 @@ static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *produ
     const fc_norm_job f = *job; /* a copy that no store can change */
     const real *sum = f.scratch, *product = sum + f.width;
     memset(f.scratch, 0, (size_t)(2 * f.width) * sizeof(real));
-    if (f.y) FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
-    else if (f.relu) FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
-    else FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
+    if (f.y)
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
+    else if (f.relu)
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
+    else
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
     for (ptrdiff_t j = 0; j < f.width; j++) {
         sums[j] = (double)sum[j];
         products[j] = (double)product[j];
     }
 }
 
-INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows, const int mask) {
+INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows,
+                                       const int mask) {
     const coefficients c = FC_FN(coefficients_at)(f, j, n, 1);
     UNROLL
     for (int k = 0; k < rows; k++) {
@@ -199,7 +210,9 @@ INLINE void FC_FN(norm_backward_as)(const fc_norm_job *f, const int mask) {
 /* out = scale * g + slope * (x - mean) + offset on n elements that start with a row. */
 static void FC_FN(norm_backward)(const fc_norm_job *job) {
     const fc_norm_job f = *job; /* a copy that no store can change */
-    if (f.relu) FC_FN(norm_backward_as)(&f, FC_FN(mask_recompute));
-    else FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
+    if (f.relu)
+        FC_FN(norm_backward_as)(&f, FC_FN(mask_recompute));
+    else
+        FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
 }
 #undef coefficients

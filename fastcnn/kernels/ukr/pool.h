@@ -129,8 +129,10 @@ INLINE void FC_FN(max_row_as)(const fc_window_job *w, const int with_index) {
 /* One row of maxima and, unless index is NULL, the taps that won. A window without a tap gives -inf and tap 0. */
 static void FC_FN(max_row)(const fc_window_job *job) {
     const fc_window_job w = *job; /* a copy that no store can change */
-    if (w.index) FC_FN(max_row_as)(&w, 1);
-    else FC_FN(max_row_as)(&w, 0);
+    if (w.index)
+        FC_FN(max_row_as)(&w, 1);
+    else
+        FC_FN(max_row_as)(&w, 0);
 }
 
 /* The mean over one window; rows are summed one by one before they join, so that the error grows with rows + cols. */
@@ -187,8 +189,10 @@ INLINE void FC_FN(spread_window)(const fc_spread_job *g, fc_source row, fc_span 
     UNROLL
     for (int v = 0; v < nv; v++) {
         value[v] = FC_FN(keep)((vec)((ivec)load_part((const real *)g->dy + at + v * LANES, n) & valid));
-        if (by_index) won[v] = FC_FN(load_taps)(g->index, at + v * LANES, n, g->wide_index);
-        else value[v] *= weight;
+        if (by_index)
+            won[v] = FC_FN(load_taps)(g->index, at + v * LANES, n, g->wide_index);
+        else
+            value[v] *= weight;
     }
     for (ptrdiff_t s = 0; s < cols; s++, dx += g->step_x) {
         const ivec tap = FC_FN(isplat)((FC_INT)(row.tap + col.tap + s));
@@ -206,8 +210,8 @@ INLINE int FC_FN(spread_room)(const fc_spread_job *g, fc_source row, ptrdiff_t q
     return g->whole && end <= g->iw * g->channels && row.out + q * g->channels + c + LANES <= g->dy_size;
 }
 
-INLINE void FC_FN(spread_output)(const fc_spread_job *g, fc_source row, ptrdiff_t q, ptrdiff_t cols, ivec tail, const int by_index,
-                                 const int fresh) {
+INLINE void FC_FN(spread_output)(const fc_spread_job *g, fc_source row, ptrdiff_t q, ptrdiff_t cols, ivec tail,
+                                 const int by_index, const int fresh) {
     const fc_span col = g->cols[q];
     const ivec all = ~(ivec){0};
     ptrdiff_t c = g->first;
@@ -233,15 +237,20 @@ INLINE void FC_FN(spread_from)(const fc_spread_job *g, fc_source row, const int 
         while (stop > 0 && !FC_FN(spread_room)(g, row, stop - 1, 0)) stop--;
         for (; q < stop; q++) {
             const fc_span col = g->cols[q];
-            if (col.count == 2) FC_FN(spread_window)(g, row, col, q, 0, 2, tail, LANES, 1, by_index, 1);
-            else FC_FN(spread_window)(g, row, col, q, 0, col.count, tail, LANES, 1, by_index, 1);
+            if (col.count == 2)
+                FC_FN(spread_window)(g, row, col, q, 0, 2, tail, LANES, 1, by_index, 1);
+            else
+                FC_FN(spread_window)(g, row, col, q, 0, col.count, tail, LANES, 1, by_index, 1);
         }
     }
     for (; q < g->ow; q++) {
         const ptrdiff_t cols = g->cols[q].count;
-        if (cols == 3) FC_FN(spread_output)(g, row, q, 3, tail, by_index, fresh);
-        else if (cols == 2) FC_FN(spread_output)(g, row, q, 2, tail, by_index, fresh);
-        else FC_FN(spread_output)(g, row, q, cols, tail, by_index, fresh);
+        if (cols == 3)
+            FC_FN(spread_output)(g, row, q, 3, tail, by_index, fresh);
+        else if (cols == 2)
+            FC_FN(spread_output)(g, row, q, 2, tail, by_index, fresh);
+        else
+            FC_FN(spread_output)(g, row, q, cols, tail, by_index, fresh);
     }
 }
 
@@ -256,10 +265,14 @@ static void FC_FN(spread_row)(const fc_spread_job *job) {
             memset((real *)g.dx + x * g.channels + g.first, 0, (size_t)(g.last - g.first) * sizeof(real));
     for (ptrdiff_t i = 0; i < g.n_rows; i++) {
         const int fresh = i == 0 && g.apart;
-        if (g.index && fresh) FC_FN(spread_from)(&g, g.rows[i], 1, 1);
-        else if (g.index) FC_FN(spread_from)(&g, g.rows[i], 1, 0);
-        else if (fresh) FC_FN(spread_from)(&g, g.rows[i], 0, 1);
-        else FC_FN(spread_from)(&g, g.rows[i], 0, 0);
+        if (g.index && fresh)
+            FC_FN(spread_from)(&g, g.rows[i], 1, 1);
+        else if (g.index)
+            FC_FN(spread_from)(&g, g.rows[i], 1, 0);
+        else if (fresh)
+            FC_FN(spread_from)(&g, g.rows[i], 0, 1);
+        else
+            FC_FN(spread_from)(&g, g.rows[i], 0, 0);
     }
 }
 #undef bytes

@@ -10,8 +10,10 @@ INLINE void FC_FN(relu_as)(real *y, const real *x, ptrdiff_t n, const int past_c
         UNROLL
         for (int v = 0; v < 4; v++) {
             const vec r = relu_vec(load(x + i + v * LANES));
-            if (past_cache) stream(y + i + v * LANES, r);
-            else store(y + i + v * LANES, r);
+            if (past_cache)
+                stream(y + i + v * LANES, r);
+            else
+                store(y + i + v * LANES, r);
         }
     }
     for (; i < n; i += LANES) store_part(y + i, relu_vec(load_part(x + i, n - i)), n - i);
@@ -20,8 +22,10 @@ INLINE void FC_FN(relu_as)(real *y, const real *x, ptrdiff_t n, const int past_c
 
 /* y = x below 0 ? 0 : x. `past_cache`: y is aligned to a vector and too large for the caches. */
 static void FC_FN(relu)(void *y, const void *x, ptrdiff_t n, int past_cache) {
-    if (past_cache) FC_FN(relu_as)(y, x, n, 1);
-    else FC_FN(relu_as)(y, x, n, 0);
+    if (past_cache)
+        FC_FN(relu_as)(y, x, n, 1);
+    else
+        FC_FN(relu_as)(y, x, n, 0);
 }
 
 /* v as it is. The empty statement keeps GCC from merging the load of v with a mask that follows: such a load would wait for the
@@ -42,8 +46,10 @@ INLINE void FC_FN(relu_mask_as)(real *dx, const real *dy, const real *y, ptrdiff
         UNROLL
         for (int v = 0; v < 4; v++) {
             const vec r = FC_FN(positive)(load(dy + i + v * LANES), load(y + i + v * LANES));
-            if (past_cache) stream(dx + i + v * LANES, r);
-            else store(dx + i + v * LANES, r);
+            if (past_cache)
+                stream(dx + i + v * LANES, r);
+            else
+                store(dx + i + v * LANES, r);
         }
     }
     for (; i < n; i += LANES) store_part(dx + i, FC_FN(positive)(load_part(dy + i, n - i), load_part(y + i, n - i)), n - i);
@@ -52,8 +58,10 @@ INLINE void FC_FN(relu_mask_as)(real *dx, const real *dy, const real *y, ptrdiff
 
 /* dx = dy where y > 0, else 0: a masked value, not a product, so that NaN and Inf behind a zero are cut. */
 static void FC_FN(relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n, int past_cache) {
-    if (past_cache) FC_FN(relu_mask_as)(dx, dy, y, n, 1);
-    else FC_FN(relu_mask_as)(dx, dy, y, n, 0);
+    if (past_cache)
+        FC_FN(relu_mask_as)(dx, dy, y, n, 1);
+    else
+        FC_FN(relu_mask_as)(dx, dy, y, n, 0);
 }
 
 INLINE void FC_FN(column_sums_piece)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t n, const int rows) {

@@ -15,8 +15,9 @@ INLINE vec FC_FN(exp_vec)(vec x) {
 #else
     const double low = 1.42860682030941723212e-6; /* ln 2 - high */
 #endif
-    static const double inverse_factorial[] = {1,         1,          1.0 / 2,     1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
-                                               1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+    static const double inverse_factorial[] = {
+        1,          1,           1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+        1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
     const vec shifted = x * splat((real)1.4426950408889634) + splat((real)magic); /* n stands in the low bits */
     const vec n = shifted - splat((real)magic);
     const vec r = (x - n * splat((real)high)) - n * splat((real)low);
@@ -80,15 +81,16 @@ static double FC_FN(cross_entropy_row)(void *probs_, const void *logits_, ptrdif
         distance += (double)distances[i];
     }
     const vec divisor = splat((real)sum);
-    for (ptrdiff_t k = 0; k < classes; k += LANES) store_part(probs + k, load_part(probs + k, classes - k) / divisor, classes - k);
+    for (ptrdiff_t k = 0; k < classes; k += LANES)
+        store_part(probs + k, load_part(probs + k, classes - k) / divisor, classes - k);
     const double log_sum = __builtin_log(sum), loss = log_sum - ((double)logits[target] - (double)largest);
     /* a class of probability zero makes the smoothed loss infinite, the plain one not */
     return smoothing == 0 ? loss : (1 - smoothing) * loss + smoothing * (log_sum - distance / (double)classes);
 }
 
 /* dlogits = dloss * (probs - q). */
-static void FC_FN(cross_entropy_gradient_row)(void *dlogits_, const void *probs_, ptrdiff_t classes, ptrdiff_t target, double dloss,
-                                              double smoothing) {
+static void FC_FN(cross_entropy_gradient_row)(void *dlogits_, const void *probs_, ptrdiff_t classes, ptrdiff_t target,
+                                              double dloss, double smoothing) {
     real *dlogits = dlogits_;
     const real *probs = probs_;
     const real share = (real)(smoothing / (double)classes);
