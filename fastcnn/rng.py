@@ -28,7 +28,7 @@ def generator() -> np.random.Generator:
 
 def get_state() -> dict:
     """Return the generator's state as plain numbers and strings (ready for JSON)."""
-    return _generator.bit_generator.state
+    return dict(_generator.bit_generator.state)
 
 
 def set_state(state: dict) -> None:

@@ -109,7 +109,7 @@ class Sequential(_Numbered):
         for module, after in zip_longest(modules, modules[1:]):
             if module is fused:
                 continue
-            if after is not None and _fuses(module, after):
+            if isinstance(module, BatchNorm2d) and after is not None and _fuses(module, after):
                 fused = after
                 x = module.forward(x, relu=True)
             else:
