@@ -15,7 +15,7 @@ from cython.parallel cimport prange, threadid
 from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.gemm cimport Gemm, gemm_run, ready, team
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
 
 cnp.import_array()
@@ -70,7 +70,7 @@ cdef void plan(const fc_ukr *u, Correlation *p, Py_ssize_t *seg, int threads) no
     p.splits = 1
     while images * p.blocks * p.splits < 2 * threads and p.splits * 2 <= panels and threads > 1:
         p.splits *= 2
-    p.window_bytes = ((p.rows - 1) * p.sy + span(p.ty, p.ny) + 1) * p.cols * p.pixel * u.item if p.pack else 0
+    p.window_bytes = apart(((p.rows - 1) * p.sy + span(p.ty, p.ny) + 1) * p.cols * p.pixel * u.item) if p.pack else 0
     if p.pixel == p.depth and span(p.tx, p.nx) == p.nx - 1:  # neighbouring taps are neighbours in memory
         p.nseg = p.ny
         p.kseg = p.nx * p.depth

@@ -10,7 +10,7 @@ from cython.parallel cimport prange, threadid
 
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.gemm cimport team
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
 
 cnp.import_array()
@@ -112,10 +112,10 @@ cdef void weight_all(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t 
     cdef char *mine
     if splits > p.units:
         splits = p.units
-    for t in prange(p.chunks * splits, num_threads=threads, schedule="dynamic"):
+    for t in prange(p.chunks * splits, num_threads=threads, schedule="static"):
         c = t // splits
         s = t % splits
-        mine = scratch + threadid() * (p.window_bytes + p.panel_bytes)
+        mine = scratch + threadid() * apart(p.window_bytes + p.panel_bytes)
         first = c * blocks // p.chunks
         for blk in range(first, (c + 1) * blocks // p.chunks):
             weight_block(u, p, seg, mine, mine + p.window_bytes, sums + c * sum_bytes, blk, s * p.units // splits,
@@ -171,7 +171,7 @@ def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
     offsets = <Py_ssize_t *>seg.data
     for i in range(p.rows):
         offsets[i] = i * p.sh * p.row
-    scratch = block(threads * (p.window_bytes + p.panel_bytes))
+    scratch = block(threads * apart(p.window_bytes + p.panel_bytes))
     sums = block(p.chunks * p.units * p.unit_rows * u.nr * u.item)
     scratch_data = scratch.data
     sums_data = sums.data

@@ -16,7 +16,7 @@ from fastcnn.kernels.winograd import transform_constants
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, pack_weights, weights_of
 from fastcnn.kernels.gemm cimport team
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 
 cnp.import_array()
@@ -45,6 +45,7 @@ cdef struct Winograd:
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
     Py_ssize_t tiles, depth, n_out, panels, u_slice
+    Py_ssize_t u_copy            # bytes from the weights of one thread to those of the next; 0 when they share them
     Py_ssize_t v_row, m_row
     int relu
 
@@ -74,8 +75,8 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t
     u.tile_rows(&job)
 
 
-cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_ssize_t v_slice, Py_ssize_t m_slice,
-                      Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+cdef void fused_block(const fc_ukr *u, const Winograd *p, const char *weights, char *v, char *m, Py_ssize_t v_slice,
+                      Py_ssize_t m_slice, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef fc_winograd_block source = p.image
     cdef fc_winograd_block result = p.result
     cdef Py_ssize_t panel, xi, n
@@ -87,8 +88,8 @@ cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_s
     for panel in range(p.panels):
         n = min(u.nr, p.n_out - panel * u.nr)
         for xi in range(36):
-            multiply(u, p, v + xi * v_slice * u.item, count, p.u + (xi * p.u_slice + panel * p.depth * u.nr) * u.item, p.depth, n,
-                     m + xi * m_slice * u.item, False)
+            multiply(u, p, v + xi * v_slice * u.item, count, weights + (xi * p.u_slice + panel * p.depth * u.nr) * u.item,
+                     p.depth, n, m + xi * m_slice * u.item, False)
         result.channels = n
         u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
                           &result, &POINTS)
@@ -97,14 +98,15 @@ cdef void fused_block(const fc_ukr *u, const Winograd *p, char *v, char *m, Py_s
 cdef int fused(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) except -1:
     p.m_row = u.nr
     cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), m_slice = odd_lines(count * p.m_row, u.item)
-    cdef Py_ssize_t bytes_ = 36 * (v_slice + m_slice) * u.item, t
+    cdef Py_ssize_t bytes_ = apart(36 * (v_slice + m_slice) * u.item), t
     cdef Block scratch = block(threads * bytes_)
     cdef char *data = scratch.data
     cdef char *mine
     # static: a thread meets the same images in every layer, in its own cache
     for t in prange((p.tiles + count - 1) // count, num_threads=threads, schedule="static", nogil=True):
         mine = data + threadid() * bytes_
-        fused_block(u, p, mine, mine + 36 * v_slice * u.item, v_slice, m_slice, t * count, min(count, p.tiles - t * count))
+        fused_block(u, p, p.u + threadid() * p.u_copy, mine, mine + 36 * v_slice * u.item, v_slice, m_slice,
+                    t * count, min(count, p.tiles - t * count))
     return 0
 
 
@@ -144,7 +146,7 @@ cdef int stationary(const fc_ukr *u, Winograd *p, const Weights *w, Py_ssize_t c
     p.m_row = u.nr
     cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), first = 0, here, t, parts
     cdef Py_ssize_t piece = DEPTH * u.nr
-    cdef Py_ssize_t bytes_ = (9 * piece + 36 * (odd_lines(piece, u.item) + odd_lines(count * u.nr, u.item))) * u.item
+    cdef Py_ssize_t bytes_ = apart((9 * piece + 36 * (odd_lines(piece, u.item) + odd_lines(count * u.nr, u.item))) * u.item)
     cdef Block tiles = block(36 * v_slice * u.item), scratch = block(threads * bytes_)
     cdef char *v = tiles.data
     cdef char *data = scratch.data
@@ -161,22 +163,28 @@ cdef int stationary(const fc_ukr *u, Winograd *p, const Weights *w, Py_ssize_t c
 
 
 cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, int threads):
-    """Return [36][panel][depth][nr] and set p.u, p.u_slice."""
+    """Return [copy][36][panel][depth][nr] and set p.u, p.u_slice, p.u_copy."""
     cdef Py_ssize_t[3] taps
-    cdef Py_ssize_t t, panel_size = p.depth * u.nr, parts, c0, panel
+    cdef Py_ssize_t t, panel_size = p.depth * u.nr, parts, c0, panel, copies
     cdef Block packed, out
     cdef const char *src
     cdef char *dst
+    cdef char *out_data
     taps[0], taps[1], taps[2] = 0, 1, 2
     packed = pack_weights(u, w, taps, 3, taps, 3, threads)
     p.u_slice = odd_lines(p.panels * panel_size, u.item)
-    out = block(36 * p.u_slice * u.item)
-    src, dst = packed.data, out.data
-    p.u = out.data
     parts = (p.depth + 15) // 16
-    for t in prange(p.panels * parts, num_threads=threads, schedule="static", nogil=True):
+    # Cores that share no L3 fetch a line that another one wrote again and again, across the chip. With many tiles for each
+    # thread a copy for each costs a few percent at most: transforming an element takes as long as multiplying 24 tiles by it.
+    copies = threads if p.tiles >= 250 * threads else 1
+    p.u_copy = apart(36 * p.u_slice * u.item) if copies > 1 else 0
+    out = block(36 * p.u_slice * u.item + (copies - 1) * p.u_copy)
+    src, out_data = packed.data, out.data
+    p.u = out_data
+    for t in prange(copies * p.panels * parts, num_threads=threads, schedule="static", nogil=True):
         c0 = t % parts * 16
-        panel = t // parts
+        panel = t // parts % p.panels
+        dst = out_data + t // parts // p.panels * p.u_copy
         u.winograd_weight(dst + (panel * panel_size + c0 * u.nr) * u.item, p.u_slice,
                           src + (panel * 9 * panel_size + c0 * u.nr) * u.item, panel_size, min(16, p.depth - c0), u.nr, &POINTS)
     return out

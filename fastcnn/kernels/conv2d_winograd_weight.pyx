@@ -12,7 +12,7 @@ from libc.string cimport memset
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.conv2d_winograd cimport DEPTH, POINTS, STAGE_TILES, odd_lines, set_geometry
 from fastcnn.kernels.gemm cimport team
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 
 cnp.import_array()
@@ -81,14 +81,16 @@ cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *s
                      1, 9 * p.ci)
 
 
-cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *v, char *d, char *scratch, int threads) noexcept nogil:
-    """Few tiles, large dw: all tiles are transformed; then a task sums the 36 slices of a piece in L2 and transforms them back."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item, t, xi
+cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *tiles, char *scratch, int threads) noexcept nogil:
+    """Few tiles, large dw: transform all tiles; then a task sums the 36 slices of a piece in L2 and transforms them back."""
+    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, own = apart(m_bytes + 9 * p.part * u.nr * u.item), t, xi
+    cdef char *v = tiles
+    cdef char *d = tiles + 36 * p.v_slice * u.item
     cdef char *m
     for t in prange((p.tiles + STAGE_TILES - 1) // STAGE_TILES, num_threads=threads, schedule="static"):
         transform_pair(u, p, v, d, 0, t * STAGE_TILES, min(STAGE_TILES, p.tiles - t * STAGE_TILES))
     for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
-        m = scratch + threadid() * (m_bytes + tap_bytes)
+        m = scratch + threadid() * own
         for xi in range(36):
             sum_slice(u, p, v, d, m, xi, t // p.parts, t % p.parts * p.part, p.tiles, False)
         store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
@@ -107,17 +109,18 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, char *
         at = at + here
 
 
-cdef void by_chunks(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, char *scratch, Py_ssize_t chunks,
+cdef void by_chunks(const fc_ukr *u, const Gradient *p, char *tiles, char *sums, char *scratch, Py_ssize_t chunks,
                     Py_ssize_t count, int threads) noexcept nogil:
     """Many tiles: each chunk of tiles has sums of its own, so that a task shares nothing; the chunks are added in order."""
     cdef Py_ssize_t pieces = p.panels * p.parts, m_bytes = 36 * p.m_slice * u.item, t, c
-    cdef Py_ssize_t v_bytes = 36 * p.v_slice * u.item, d_bytes = 36 * p.d_slice * u.item, tap_bytes = 9 * p.part * u.nr * u.item
+    cdef Py_ssize_t v_bytes = 36 * p.v_slice * u.item, own = apart(v_bytes + 36 * p.d_slice * u.item)
+    cdef Py_ssize_t tap_bytes = apart(9 * p.part * u.nr * u.item), sum_bytes = apart(pieces * m_bytes)
     for t in prange(chunks, num_threads=threads, schedule="static"):
-        sum_chunk(u, p, v + threadid() * v_bytes, d + threadid() * d_bytes, sums + t * pieces * m_bytes, t * p.tiles // chunks,
-                  (t + 1) * p.tiles // chunks, count)
+        sum_chunk(u, p, tiles + threadid() * own, tiles + threadid() * own + v_bytes, sums + t * sum_bytes,
+                  t * p.tiles // chunks, (t + 1) * p.tiles // chunks, count)
     for t in prange(pieces, num_threads=threads, schedule="static"):
         for c in range(1, chunks):
-            u.add(sums + t * m_bytes, sums + (c * pieces + t) * m_bytes, 36 * p.m_slice)
+            u.add(sums + t * m_bytes, sums + c * sum_bytes + t * m_bytes, 36 * p.m_slice)
         store_piece(u, p, sums + t * m_bytes, scratch + threadid() * tap_bytes, t // p.parts, t % p.parts * p.part)
 
 
@@ -128,8 +131,8 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
     cdef Gradient p
-    cdef Block v, d, sums, scratch
-    cdef Py_ssize_t count, chunks
+    cdef Block tiles, sums, scratch
+    cdef Py_ssize_t count, chunks, own
     if out.size == 0 or dys.size == 0:
         out.fill(0)
         return out
@@ -155,18 +158,18 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     p.parts = (p.ci + p.part - 1) // p.part
     p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
     p.m_slice = odd_lines(p.part * u.nr, u.item)
-    v, d = block(owners * 36 * p.v_slice * u.item), block(owners * 36 * p.d_slice * u.item)
+    own = apart(36 * (p.v_slice + p.d_slice) * u.item)
+    tiles = block(owners * own)
     if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
-        memset(d.data, 0, owners * 36 * p.d_slice * u.item)
-    sums = block(0 if few else chunks * p.panels * p.parts * 36 * p.m_slice * u.item)
-    scratch = block(threads * (36 * p.m_slice + 9 * p.part * u.nr) * u.item)
-    cdef char *v_data = v.data
-    cdef char *d_data = d.data
+        memset(tiles.data, 0, owners * own)
+    sums = block(0 if few else chunks * apart(p.panels * p.parts * 36 * p.m_slice * u.item))
+    scratch = block(threads * apart((36 * p.m_slice + 9 * p.part * u.nr) * u.item))
+    cdef char *tiles_data = tiles.data
     cdef char *sums_data = sums.data
     cdef char *scratch_data = scratch.data
     with nogil:
         if few:
-            by_pieces(u, &p, v_data, d_data, scratch_data, threads)
+            by_pieces(u, &p, tiles_data, scratch_data, threads)
         else:
-            by_chunks(u, &p, v_data, d_data, sums_data, scratch_data, chunks, count, threads)
+            by_chunks(u, &p, tiles_data, sums_data, scratch_data, chunks, count, threads)
     return out

@@ -11,7 +11,7 @@ from cython.parallel cimport prange, threadid
 
 from fastcnn.errors import DtypeError, ShapeError
 
-from fastcnn.kernels.memory cimport Block, block, empty_like_shape
+from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
 
 cnp.import_array()
@@ -77,8 +77,8 @@ cdef void by_panels(const fc_ukr *u, const Gemm *g, char *scratch, Py_ssize_t kc
     """Few rows: each task packs one panel and uses it at once on all of a."""
     cdef Py_ssize_t panels = (g.n + u.nr - 1) // u.nr, p, k0, kc
     cdef char *mine
-    for p in prange(panels, num_threads=threads, schedule="dynamic"):
-        mine = scratch + threadid() * kc_all * u.nr * u.item
+    for p in prange(panels, num_threads=threads, schedule="static"):
+        mine = scratch + threadid() * apart(kc_all * u.nr * u.item)
         k0 = 0
         while k0 < g.k:
             kc = min(kc_all, g.k - k0)
@@ -100,7 +100,7 @@ cdef void by_rows(const fc_ukr *u, const Gemm *g, char *panels, char *a_scratch,
         kc = min(kc_all, g.k - k0)
         for p in prange(n_panels, num_threads=threads, schedule="static"):
             pack_panel(u, g, panels + p * kc * u.nr * u.item, p, k0, kc)
-        for t in prange(blocks * splits, num_threads=threads, schedule="dynamic"):
+        for t in prange(blocks * splits, num_threads=threads, schedule="static"):
             i0 = t // splits * mc
             rows = min(mc, g.m - i0)
             p0 = t % splits * n_panels // splits
@@ -109,7 +109,7 @@ cdef void by_rows(const fc_ukr *u, const Gemm *g, char *panels, char *a_scratch,
             lda = g.lda
             ka = g.ka
             if pack_a:
-                mine = a_scratch + threadid() * mc * (KC + 16) * u.item
+                mine = a_scratch + threadid() * apart(mc * (KC + 16) * u.item)
                 if ka == 1:  # rows whose stride is a multiple of 4 KiB meet in one cache set: give them an odd stride
                     u.pack_run(mine, a, kc, kc + 16, rows, lda, 1)
                     lda = kc + 16
@@ -134,7 +134,7 @@ cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
     cdef char *a_data = NULL
     threads = team(<double>g.m * g.n * g.k, threads)
     if g.m * kc * u.item <= PANEL_A_BYTES and n_panels >= 2 * threads and (g.ka == 1 or n_panels < 4):
-        scratch = block(threads * kc * u.nr * u.item)
+        scratch = block(threads * apart(kc * u.nr * u.item))
         panels = scratch.data
         with nogil:
             by_panels(u, g, panels, kc, threads)
@@ -144,7 +144,7 @@ cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
     scratch = block(n_panels * kc * u.nr * u.item)
     panels = scratch.data
     if pack_a:
-        a_scratch = block(threads * mc * (KC + 16) * u.item)
+        a_scratch = block(threads * apart(mc * (KC + 16) * u.item))
         a_data = a_scratch.data
     with nogil:
         by_rows(u, g, panels, a_data, pack_a, kc, mc, threads)
