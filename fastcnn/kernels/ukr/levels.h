@@ -88,6 +88,4 @@ INLINE void stream_end(void) {
 }
 /* max(v, 0) that keeps NaN. */
 #define relu_vec FC_FN(relu_vec)
-INLINE vec relu_vec(vec v) {
-    return (vec)((ivec)v & ~(ivec)(v < splat(0)));
-}
+INLINE vec relu_vec(vec v) { return (vec)((ivec)v & ~(ivec)(v < splat(0))); }

@@ -28,4 +28,3 @@
 #undef FC_REAL
 #undef FC_INT
 #undef FC_BITS
-

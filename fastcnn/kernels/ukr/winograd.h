@@ -37,20 +37,22 @@ static void FC_FN(winograd_weight)(void *u_, ptrdiff_t u_slice, const void *pane
             const vec g0 = load(g + s * panel_tap), g1 = load(g + (3 + s) * panel_tap), g2 = load(g + (6 + s) * panel_tap);
             UNROLL
             for (int i = 0; i < 6; i++)
-                half[i][s] = splat((real)p->weight[i][0]) * g0 + splat((real)p->weight[i][1]) * g1 + splat((real)p->weight[i][2]) * g2;
+                half[i][s] =
+                    splat((real)p->weight[i][0]) * g0 + splat((real)p->weight[i][1]) * g1 + splat((real)p->weight[i][2]) * g2;
         }
         UNROLL
         for (int i = 0; i < 6; i++) {
             UNROLL
             for (int k = 0; k < 6; k++)
-                store(u + (i * 6 + k) * u_slice, splat((real)p->weight[k][0]) * half[i][0] + splat((real)p->weight[k][1]) * half[i][1] +
+                store(u + (i * 6 + k) * u_slice, splat((real)p->weight[k][0]) * half[i][0] +
+                                                     splat((real)p->weight[k][1]) * half[i][1] +
                                                      splat((real)p->weight[k][2]) * half[i][2]);
         }
     }
 }
 
-INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0, ptrdiff_t n,
-                                       real a, real b, const int inside) {
+INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
+                                       ptrdiff_t n, real a, real b, const int inside) {
     vec half[6][6]; /* B^T d, columns done */
     for (int k = 0; k < 6; k++) {
         vec d[6];
@@ -67,8 +69,7 @@ INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd
         for (int i = 0; i < 6; i++) half[i][k] = column[i];
         if (k < 4) { /* the four columns that the next tile adds: 36 short streams are beyond the hardware's prefetcher */
             UNROLL
-            for (int i = 0; i < 6; i++)
-                __builtin_prefetch(x + (y0 + i) * blk->row_stride + (x0 + 6 + k) * blk->pixel_stride);
+            for (int i = 0; i < 6; i++) __builtin_prefetch(x + (y0 + i) * blk->row_stride + (x0 + 6 + k) * blk->pixel_stride);
         }
     }
     for (int i = 0; i < 6; i++) {
@@ -163,7 +164,8 @@ static void FC_FN(winograd_dy)(void *v_, const void *dy_, const fc_winograd_bloc
         const ptrdiff_t rows = blk->height - 4 * ty, cols = blk->width - 4 * tx;
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
             const ptrdiff_t left = blk->channels - c;
-            const real *dy = (const real *)dy_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
+            const real *dy =
+                (const real *)dy_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
             real *v = (real *)v_ + t * blk->row + c;
             vec half[6][4];
             for (int k = 0; k < 4; k++) {
@@ -195,8 +197,8 @@ INLINE void FC_FN(winograd_a3)(vec out[3], const vec m[6], real a, real b) {
 }
 
 /* panel[tap*panel_tap + i] = A'^T m A' for count*width elements m[xi*m_slice + i]. */
-static void FC_FN(winograd_dw)(void *panel_, ptrdiff_t panel_tap, const void *m_, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
-                               const fc_winograd_points *p) {
+static void FC_FN(winograd_dw)(void *panel_, ptrdiff_t panel_tap, const void *m_, ptrdiff_t m_slice, ptrdiff_t count,
+                               ptrdiff_t width, const fc_winograd_points *p) {
     const real a = (real)p->a, b = (real)p->b;
     for (ptrdiff_t c = 0; c < count * width; c += LANES) {
         const real *m = (const real *)m_ + c;
