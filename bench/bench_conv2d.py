@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bench import check, layers, peers
@@ -21,12 +22,18 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(("layer", "direction", "algorithm"), rows)
 
 
+def arguments(direction: str, x, w, dy, case) -> tuple:
+    """Return what the kernel of a direction takes."""
+    return {"forward": (x, w, None, case), "backward_data": (dy, w, case), "backward_weight": (dy, x, case)}[direction]
+
+
 def algorithms(layer: layers.Layer, direction: str) -> list[str]:
-    """Return the algorithms of a direction that may run this layer; the reference is only there while it is alone."""
-    names = [impl.name for impl in kernels.OPS[f"conv2d_{direction}"]]
-    takes = {"reference": False, "winograd": layer.winograd, "depthwise": layer.groups == layer.ci == layer.co}
-    compiled = [name for name in names if takes.get(name, True)]
-    return compiled or ["reference"]
+    """Return the compiled algorithms that can run a direction of this layer."""
+    case = layer.case(1)
+    zero = np.zeros(1, np.float32)
+    x, w, dy = (np.broadcast_to(zero, shape) for shape in (case.x_shape, case.w_shape, case.y_shape))
+    given = arguments(direction, x, w, dy, case)
+    return [impl.name for impl in kernels.OPS[f"conv2d_{direction}"] if impl.compiled and impl.accepts(*given)]
 
 
 @pytest.mark.benchmark(group="conv2d")
@@ -34,16 +41,12 @@ def test_conv2d(layer, direction, algorithm, versus, smoke, with_peers):
     case = layer.case(2 if smoke else layers.BATCH.get(layer.network, 16))
     x, w, dy = layers.operands(case)
     function = getattr(kernels, f"conv2d_{direction}")
-    arguments = {
-        "forward": (x, w, None, case),
-        "backward_data": (dy, w, case),
-        "backward_weight": (dy, x, case),
-    }[direction]
+    given = arguments(direction, x, w, dy, case)
 
     def ours():
-        return function(*arguments, algorithm=algorithm)
+        return function(*given, algorithm=algorithm)
 
-    check.conv2d(direction, ours(), x, w, dy, case, check.TOLERANCE.get(algorithm, 1e-5))
+    check.conv2d(direction, ours(), x, w, dy, case, check.TOLERANCE["winograd" if algorithm == "winograd" else "direct"])
     others = {}
     if with_peers:
         others = peers.load("torch_peer").conv2d(direction, x, w, dy, case)

@@ -35,11 +35,6 @@ class Layer(NamedTuple):
         weight = (self.co, self.ci // self.groups, self.kh, self.kw)
         return conv2d_case((batch, self.ci, self.ih, self.iw), weight, self.stride, self.padding, 1, self.groups)
 
-    @property
-    def winograd(self) -> bool:
-        """Whether the 3x3 stride-1 algorithm applies."""
-        return (self.kh, self.kw, self.stride, self.groups) == (3, 3, 1, 1) and self.ci > 3
-
 
 def networks() -> list[str]:
     """Return the names of the networks that have a file of shapes."""
