@@ -46,14 +46,14 @@ def batch_norm_backward(dy, x, weight, mean, var, eps, *, bias=None, relu=False)
     """Return (dx, dweight, dbias); `mean` and `var` are those of the forward pass, so dx includes their derivative.
 
     dx = weight / sqrt(var + eps) * (dy - mean(dy) - xhat * mean(dy * xhat)), means over batch and image. With `relu`, dy
-    counts only where the forward result, which takes `bias`, is above zero.
+    counts except where the forward result, which takes `bias`, is at most zero.
     """
     dtype = x.dtype
     dy, x, weight, bias, mean, var = widen(dy, x, weight, bias, mean, var)
     rstd = 1 / np.sqrt(var + eps)
     xhat = (x - _along(mean, x)) * _along(rstd, x)
     if relu:
-        dy = dy * (_affine(xhat, weight, bias) > 0)
+        dy = np.where(_affine(xhat, weight, bias) <= 0, 0, dy)
     dbias = dy.sum(axis=_axes(x))
     dweight = (dy * xhat).sum(axis=_axes(x))
     dx = dy - _along(dbias / _count(x), x) - xhat * _along(dweight / _count(x), x)

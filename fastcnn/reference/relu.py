@@ -13,5 +13,5 @@ def relu_forward(x):
 
 
 def relu_backward(dy, y):
-    """Return dy where y > 0, else 0; `y` is the output of the forward pass."""
-    return keep_layout(np.where(y > 0, dy, dy.dtype.type(0)), dy.dtype)
+    """Return 0 where y <= 0, dy elsewhere (also where y is NaN); `y` is the output of the forward pass."""
+    return keep_layout(np.where(y <= 0, dy.dtype.type(0), dy), dy.dtype)

@@ -48,3 +48,13 @@ def test_special_gradient_in_each_lane(impl, value):
         special[lane] = value
         for isa in harness.ISAS:
             harness.check_arguments(OPS[1], impl, dy.shape, (special, y), isa=isa, exact=True)
+
+
+@pytest.mark.parametrize("impl", harness.implementations(OPS[1]), ids=harness.row_id)
+def test_gradient_behind_nan_passes(impl):
+    dy, y = harness.arguments(OPS[1], (35,))
+    for lane in range(dy.size):
+        special = y.copy()
+        special[lane] = np.nan
+        for isa in harness.ISAS:
+            harness.check_arguments(OPS[1], impl, dy.shape, (dy, special), isa=isa, exact=True)

@@ -37,8 +37,8 @@ INLINE vec FC_FN(keep)(vec v) {
     return v;
 }
 
-/* dy where y > 0, else 0. */
-INLINE vec FC_FN(positive)(vec dy, vec y) { return (vec)((ivec)FC_FN(keep)(dy) & (ivec)(y > splat(0))); }
+/* 0 where y <= 0, dy elsewhere: behind NaN the gradient passes, as in PyTorch. */
+INLINE vec FC_FN(positive)(vec dy, vec y) { return (vec)((ivec)FC_FN(keep)(dy) & ~(ivec)(y <= splat(0))); }
 
 INLINE void FC_FN(relu_mask_as)(real *dx, const real *dy, const real *y, ptrdiff_t n, const int past_cache) {
     ptrdiff_t i = 0;
@@ -56,7 +56,7 @@ INLINE void FC_FN(relu_mask_as)(real *dx, const real *dy, const real *y, ptrdiff
     if (past_cache) stream_end();
 }
 
-/* dx = dy where y > 0, else 0: a masked value, not a product, so that NaN and Inf behind a zero are cut. */
+/* dx = 0 where y <= 0, dy elsewhere: a masked value, not a product, so that NaN and Inf behind a zero are cut. */
 static void FC_FN(relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n, int past_cache) {
     if (past_cache)
         FC_FN(relu_mask_as)(dx, dy, y, n, 1);
