@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from fastcnn.shapes import Conv2dCase, Pool2dCase, conv2d_case, pool2d_case
@@ -35,16 +37,11 @@ CONV2D_BASIC: dict[str, Conv2dCase] = {
     "depthwise_5x5": _conv(1, 19, 10, 8, 19, 5, groups=19, padding=2),
     "depthwise_multiplier": _conv(2, 6, 7, 7, 12, 3, groups=6, padding=1),
     "depthwise_dilated": _conv(1, 24, 9, 9, 24, 3, groups=24, padding=2, dilation=2),
-    "depthwise_5x5_strided": _conv(2, 33, 13, 21, 33, 5, groups=33, padding=2, stride=2),
-    "depthwise_even_width": _conv(2, 17, 10, 22, 17, 3, groups=17, padding=1, stride=2),
     "depthwise_asymmetric": _conv(1, 18, 9, 20, 18, 3, groups=18, padding=(0, 2, 1, 3)),
     "depthwise_asymmetric_strided": _conv(1, 18, 9, 20, 18, 5, groups=18, padding=(3, 0, 0, 2), stride=2),
     "depthwise_strided_by_axis": _conv(1, 20, 11, 19, 20, 3, groups=20, padding=1, stride=(3, 1)),
-    "depthwise_stride_3": _conv(1, 20, 11, 13, 20, 5, groups=20, padding=2, stride=3),
     "depthwise_stride_above_kernel": _conv(1, 19, 11, 13, 19, 2, groups=19, stride=4),
     "depthwise_dilated_strided": _conv(1, 24, 12, 14, 24, 3, groups=24, padding=2, dilation=2, stride=2),
-    "depthwise_unpadded": _conv(1, 21, 8, 19, 21, 3, groups=21),
-    "depthwise_padded_above_kernel": _conv(1, 17, 4, 3, 17, 3, groups=17, padding=3),
     "depthwise_7x7": _conv(1, 17, 9, 10, 17, 7, groups=17, padding=3),
     "batch_0": _conv(0, 3, 6, 6, 4, 3, padding=1),
     "batch_1": _conv(1, 16, 8, 8, 16, 3, padding=1),
@@ -98,13 +95,10 @@ CONV2D_CHANNELS = {f"channels_{ci}_{co}": _conv(1, ci, 4, 5, co, 3, padding=1) f
 CONV2D_CHANNELS |= {f"depthwise_{c}": _conv(1, c, 6, 5, c, 3, padding=1, groups=c) for c in CHANNEL_TAILS}
 CONV2D_CHANNELS |= {
     f"depthwise_{c}_{k}x{k}_stride_{s}": _conv(1, c, 8, 9, c, k, padding=k // 2, groups=c, stride=s)
-    for c in (1, 3, 8, 16, 17, 32, 33, 96, 144)
-    for k in (3, 5)
-    for s in (1, 2)
+    for c, k, s in product((1, 3, 8, 16, 17, 32, 33, 96, 144), (3, 5), (1, 2))
 }
-CONV2D_WIDTHS |= {f"depthwise_width_{w}": _conv(1, 16, 3, w, 16, 3, padding=1, groups=16) for w in range(1, 18)}
 CONV2D_WIDTHS |= {
-    f"depthwise_width_{w}_stride_2": _conv(1, 16, 3, w, 16, 3, padding=1, groups=16, stride=2) for w in range(1, 35)
+    f"depthwise_width_{w}": _conv(1, 16, 3, w, 16, 3, padding=1, groups=16, stride=1 + w // 2 % 2) for w in range(1, 34)
 }
 CONV2D: dict[str, Conv2dCase] = CONV2D_BASIC | CONV2D_LAYERS | CONV2D_BLOCKS | CONV2D_WIDTHS | CONV2D_CHANNELS
 

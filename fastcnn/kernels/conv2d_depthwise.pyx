@@ -13,13 +13,16 @@ from libc.string cimport memset
 
 from fastcnn.kernels.conv2d_direct cimport biases, filters, image
 from fastcnn.kernels.gemm cimport team
+from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_job, fc_depthwise_weight_job, fc_ukr, table
 
 cnp.import_array()
 
 cdef enum:
-    CHUNKS = 16  # parts that the rows of dy are cut into
+    CHUNKS = 16           # parts that the rows of dy are cut into
+    L1_BYTES = 32 * 1024  # what the rows of a strip may take of it
+    STRIP = 8             # columns of the source below which the channels are split: whole pixels are better for prefetching
 
 cdef struct Axis:
     Py_ssize_t size, out, taps, step, up, base, dilation  # size: of the source, out: of the outputs
@@ -33,7 +36,9 @@ cdef struct Filter:
     const Py_ssize_t *cols                             # per phase of x: columns and taps, kw of each
     const Py_ssize_t *col_taps
     const Py_ssize_t *counts                           # per phase of x: taps
-    Py_ssize_t splits                                  # parts of the channels
+    const Py_ssize_t *all_taps                         # kw taps
+    # derived by `plan_filter`
+    Py_ssize_t splits, strip, blocks                   # parts of the channels, outputs of a strip, blocks of rows in an image
 
 
 cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil:
@@ -44,13 +49,6 @@ cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil:
 cdef Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
     """First channel of a part: a multiple of the lanes, so that only the last part has a tail."""
     return channels if part == splits else channels // u.lanes * part // splits * u.lanes
-
-
-cdef Py_ssize_t channel_splits(const fc_ukr *u, Py_ssize_t rows, Py_ssize_t channels, int threads) noexcept nogil:
-    """Parts of the channels, each at least a vector, when there are few rows to share out."""
-    if rows >= 4 * threads or threads == 1:
-        return 1
-    return max(<Py_ssize_t>1, min((4 * threads + rows - 1) // rows, channels // u.lanes))
 
 
 cdef Block pack_taps(const fc_ukr *u, cnp.ndarray w):
@@ -72,10 +70,13 @@ cdef Block pack_taps(const fc_ukr *u, cnp.ndarray w):
 cdef Block plan_columns(Filter *p, Py_ssize_t tap):
     """Fill cols, col_taps and counts for each phase of x; `tap`: from tap to tap in the packed weights."""
     cdef Py_ssize_t up = p.x.up, k = p.x.taps, phase, t, at, n
-    cdef Block memory = block(up * (2 * k + 1) * sizeof(Py_ssize_t))
+    cdef Block memory = block((up * (2 * k + 1) + k) * sizeof(Py_ssize_t))
     cdef Py_ssize_t *cols = <Py_ssize_t *>memory.data
     cdef Py_ssize_t *taps = cols + up * k
     cdef Py_ssize_t *counts = taps + up * k
+    cdef Py_ssize_t *all_taps = counts + up
+    for t in range(k):
+        all_taps[t] = t * tap
     for phase in range(up):
         n = 0
         for t in range(k):
@@ -84,14 +85,17 @@ cdef Block plan_columns(Filter *p, Py_ssize_t tap):
                 cols[phase * k + n], taps[phase * k + n] = at // up, t * tap
                 n += 1
         counts[phase] = n
-    p.cols, p.col_taps, p.counts = cols, taps, counts
+    p.cols, p.col_taps, p.counts, p.all_taps = cols, taps, counts, all_taps
     return memory
 
 
-cdef void find_rows(const Filter *p, fc_depthwise_job *job, const char **rows, Py_ssize_t *taps, const char *src, Py_ssize_t row,
+cdef void find_rows(const Filter *p, fc_depthwise_job *job, char *scratch, const char *src, Py_ssize_t row,
                     Py_ssize_t item) noexcept nogil:
     """Write which rows of the source the taps of output row `row` meet, ascending; those beside it are counted behind."""
-    cdef Py_ssize_t t, at, outside
+    cdef const char **rows = <const char **>scratch
+    cdef Py_ssize_t *taps = <Py_ssize_t *>(scratch + p.y.taps * sizeof(char *))
+    cdef Py_ssize_t t, at
+    job.rows, job.row_taps = <const void *const *>rows, taps
     job.n_rows = job.n_outside = 0
     for t in range(p.y.taps):
         at = row * p.y.step + p.y.base + t * p.y.dilation
@@ -107,27 +111,69 @@ cdef void find_rows(const Filter *p, fc_depthwise_job *job, const char **rows, P
                 job.n_outside += 1
 
 
-cdef void filter_row(const fc_ukr *u, const Filter *p, const fc_depthwise_job *all_, char *scratch, Py_ssize_t row,
-                     Py_ssize_t part) noexcept nogil:
-    """Row `row` of all images' outputs, one part of the channels."""
+cdef void find_ahead(const Filter *p, fc_depthwise_job *job, char *scratch, const char *src, Py_ssize_t row,
+                     Py_ssize_t item) noexcept nogil:
+    """Write which rows of the source output row `row` meets behind those of `job`."""
+    cdef fc_depthwise_job next_
+    cdef Py_ssize_t r
+    find_rows(p, &next_, scratch, src, row, item)
+    for r in range(next_.n_rows):
+        if job.n_rows == 0 or <const char *>next_.rows[r] > <const char *>job.rows[job.n_rows - 1]:
+            job.ahead, job.n_ahead = next_.rows + r, next_.n_rows - r
+            break
+
+
+cdef void filter_part(const fc_ukr *u, const Filter *p, fc_depthwise_job *job, char *dst) noexcept nogil:
+    """A part of one row of outputs; `dst`: the row."""
+    cdef Py_ssize_t phase, k = p.x.taps, begin = job.begin, end = job.end
+    job.y = dst
+    if job.near:
+        u.depthwise_row(job)
+        return
+    for phase in range(p.x.up):
+        job.y = dst + phase * p.channels * u.item
+        job.begin = (begin - phase + p.x.up - 1) // p.x.up
+        job.end = (end - phase + p.x.up - 1) // p.x.up
+        job.cols, job.col_taps, job.nx = p.cols + phase * k, p.col_taps + phase * k, p.counts[phase]
+        if job.begin < job.end:
+            u.depthwise_row(job)
+
+
+cdef void filter_block(const fc_ukr *u, const Filter *p, const fc_depthwise_job *all_, char *scratch, Py_ssize_t n,
+                       Py_ssize_t blk, Py_ssize_t part) noexcept nogil:
+    """One block of rows of image n, one part of the channels, by strips: rows stay in L1 from one row of outputs to the next."""
     cdef fc_depthwise_job job = all_[0]
-    cdef const char **rows = <const char **>scratch
-    cdef Py_ssize_t *taps = <Py_ssize_t *>(scratch + p.y.taps * sizeof(char *))
-    cdef Py_ssize_t phase, n = row // p.y.out, k = p.x.taps
-    cdef char *dst = p.dst + row * p.x.out * p.channels * u.item
-    find_rows(p, &job, rows, taps, p.src + n * p.y.size * p.x.size * p.channels * u.item, row % p.y.out, u.item)
-    job.rows, job.row_taps = <const void *const *>rows, taps
+    cdef char *ahead = scratch + p.y.taps * (sizeof(char *) + sizeof(Py_ssize_t))
+    cdef Py_ssize_t y0 = blk * p.y.out // p.blocks, y1 = (blk + 1) * p.y.out // p.blocks, y, strip, begin
+    cdef Py_ssize_t row_bytes = p.x.out * p.channels * u.item
+    cdef const char *src = p.src + n * p.y.size * p.x.size * p.channels * u.item
+    cdef char *dst = p.dst + n * p.y.out * row_bytes
     job.first = split_at(u, p.channels, part, p.splits)
     job.last = split_at(u, p.channels, part + 1, p.splits)
-    if job.near:
-        job.y = dst
-        u.depthwise_row(&job)
-        return
-    for phase in range(min(p.x.up, p.x.out)):
-        job.y = dst + phase * p.channels * u.item
-        job.ow = (p.x.out - phase + p.x.up - 1) // p.x.up
-        job.cols, job.col_taps, job.nx = p.cols + phase * k, p.col_taps + phase * k, p.counts[phase]
-        u.depthwise_row(&job)
+    for strip in range((p.x.out + p.strip - 1) // p.strip):
+        begin = strip * p.strip
+        for y in range(y0, y1):
+            find_rows(p, &job, scratch, src, y, u.item)
+            job.n_ahead = 0
+            if y + 1 < y1:
+                find_ahead(p, &job, ahead, src, y + 1, u.item)
+            job.begin, job.end = begin, min(begin + p.strip, p.x.out)
+            filter_part(u, p, &job, dst + y * row_bytes)
+
+
+cdef void plan_strips(const fc_ukr *u, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t columns, Py_ssize_t outputs,
+                      Py_ssize_t up, Py_ssize_t step, Py_ssize_t *splits, Py_ssize_t *strip) noexcept nogil:
+    """Choose the parts of the channels and the outputs of a strip, so that the rows of a window and the next fill L1_BYTES."""
+    cdef Py_ssize_t held = L1_BYTES // u.item // (taps + 2)  # elements of a strip's row
+    splits[0] = max(<Py_ssize_t>1, min((channels * min(columns, STRIP) + held - 1) // held, channels // u.lanes))
+    strip[0] = min(max(<Py_ssize_t>8, held * splits[0] // channels * up // step // 8 * 8), outputs)
+
+
+cdef void plan_filter(const fc_ukr *u, Filter *p, int threads) noexcept nogil:
+    plan_strips(u, p.y.taps, p.channels, p.x.size, p.x.out, p.x.up, p.x.step, &p.splits, &p.strip)
+    p.blocks = max(<Py_ssize_t>1, min((4 * threads + p.batch * p.splits - 1) // (p.batch * p.splits), p.y.out))
+    if threads == 1:
+        p.blocks = 1
 
 
 cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w, Py_ssize_t tap, bint relu, double macs,
@@ -135,31 +181,28 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     """Fill dst; `w` is the packed tap that stands first, `tap` elements lie between it and the next."""
     cdef fc_depthwise_job job
     cdef Block columns = plan_columns(p, tap), scratch
-    cdef Py_ssize_t *first_taps
-    cdef Py_ssize_t mine = p.y.taps * 2 * sizeof(Py_ssize_t), rows = p.batch * p.y.out, t, i
+    cdef Py_ssize_t mine = p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)), t
     cdef char *data
     threads = team(macs, threads)
     p.kernel_row = p.x.taps * tap
-    p.splits = channel_splits(u, rows, p.channels, threads)
+    plan_filter(u, p, threads)
     job.w, job.bias, job.relu = w, bias, relu
+    job.past_cache = (p.channels % u.lanes == 0 and exceeds_cache(
+        <double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item))
     job.step, job.up, job.w_tap, job.width, job.x_pixel = p.x.step, p.x.up, tap, p.x.size, p.channels
     job.near = p.x.dilation == 1 and (p.x.taps == 3 or p.x.taps == 5) and p.x.step * p.x.up <= 2
     job.shift = p.x.base % p.x.up
     if job.shift < 0:
         job.shift += p.x.up
     job.x0 = (p.x.base - job.shift) // p.x.up
-    scratch = block(threads * mine + p.x.taps * sizeof(Py_ssize_t))
-    data = scratch.data
-    if job.near:
-        first_taps = <Py_ssize_t *>(data + threads * mine)
-        for i in range(p.x.taps):
-            first_taps[i] = i * tap
-        job.nx, job.ow, job.y_pixel, job.cols, job.col_taps = p.x.taps, p.x.out, p.channels, NULL, first_taps
-    else:
+    job.nx, job.y_pixel, job.cols, job.col_taps = p.x.taps, p.channels, NULL, p.all_taps
+    if not job.near:
         job.y_pixel = p.x.up * p.channels
+    scratch = block(threads * mine)
+    data = scratch.data
     with nogil:
-        for t in prange(rows * p.splits, num_threads=threads, schedule="static"):
-            filter_row(u, p, &job, data + threadid() * mine, t // p.splits, t % p.splits)
+        for t in prange(p.batch * p.blocks * p.splits, num_threads=threads, schedule="dynamic"):
+            filter_block(u, p, &job, data + threadid() * mine, t // p.splits // p.blocks, t // p.splits % p.blocks, t % p.splits)
     return 0
 
 
@@ -222,28 +265,45 @@ cdef struct WeightGradient:
     const char *dy                                     # IN   channels-last image
     char *sums                                         # chunk after chunk [kh * kw][padded(channels)]
     Py_ssize_t batch, channels, ih, iw, oh, ow, kh, sh, dh, pt
-    Py_ssize_t chunks, splits, sum_bytes
+    Py_ssize_t chunks, splits, strip, sum_bytes        # splits, strip: as of a Filter
 
 
 cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const fc_depthwise_weight_job *all_, const char **rows,
                        Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
     """Sum over the rows of dy of one chunk, one part of the channels."""
     cdef fc_depthwise_weight_job job = all_[0]
-    cdef Py_ssize_t total = p.batch * p.oh, row, r, at
-    cdef const char *source
+    cdef Py_ssize_t total = p.batch * p.oh, row, r, strip, dy_row = p.ow * p.channels * u.item, x_row = p.iw * p.channels * u.item
+    cdef Py_ssize_t first = chunk * total // p.chunks, last = (chunk + 1) * total // p.chunks
+    cdef const char **ahead = rows + p.kh
     job.dw = p.sums + chunk * p.sum_bytes
     job.rows = <const void *const *>rows
     job.first = split_at(u, p.channels, part, p.splits)
     job.last = split_at(u, p.channels, part + 1, p.splits)
     for r in range(job.kh * job.kw):
         memset(<char *>job.dw + (r * job.w_tap + job.first) * u.item, 0, (job.last - job.first) * u.item)
-    for row in range(chunk * total // p.chunks, (chunk + 1) * total // p.chunks):
-        job.dy = p.dy + row * p.ow * p.channels * u.item
-        source = p.x + row // p.oh * p.ih * p.iw * p.channels * u.item
-        for r in range(p.kh):
-            at = row % p.oh * p.sh + r * p.dh - p.pt
-            rows[r] = source + at * p.iw * p.channels * u.item if 0 <= at < p.ih else NULL
-        u.depthwise_weight_row(&job)
+    for strip in range((p.ow + p.strip - 1) // p.strip):
+        job.begin, job.end = strip * p.strip, min((strip + 1) * p.strip, p.ow)
+        for row in range(first, last):
+            job.dy = p.dy + row * dy_row
+            weight_rows(p, rows, row, x_row)
+            job.n_ahead = 0
+            job.dy_ahead = NULL
+            if row + 1 < last:
+                job.dy_ahead = p.dy + (row + 1) * dy_row
+                weight_rows(p, ahead, row + 1, x_row)
+                job.n_ahead = min(p.kh, p.sh) if (row + 1) % p.oh and p.dh == 1 else p.kh
+                job.ahead = <const void *const *>(ahead + p.kh - job.n_ahead)
+                while job.n_ahead > 0 and job.ahead[job.n_ahead - 1] == NULL:
+                    job.n_ahead -= 1
+            u.depthwise_weight_row(&job)
+
+
+cdef void weight_rows(const WeightGradient *p, const char **rows, Py_ssize_t row, Py_ssize_t x_row) noexcept nogil:
+    """Write the kh rows of x that row `row` of all images' dy meets; NULL beside the image."""
+    cdef Py_ssize_t r, at
+    for r in range(p.kh):
+        at = row % p.oh * p.sh + r * p.dh - p.pt
+        rows[r] = p.x + (row // p.oh * p.ih + at) * x_row if 0 <= at < p.ih else NULL
 
 
 def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
@@ -269,16 +329,17 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     p.x, p.dy, p.batch, p.channels = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), batch, ci
     p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
     p.chunks = min(<Py_ssize_t>CHUNKS, batch * oh)
-    p.splits = channel_splits(u, p.chunks, ci, threads)
+    p.splits, p.strip = 1, ow
+    plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
     p.sum_bytes = taps * padded(ci) * u.item
     sums = block(p.chunks * p.sum_bytes)
-    rows = block(threads * kh * sizeof(char *))
+    rows = block(threads * 2 * kh * sizeof(char *))
     p.sums, pointers = sums.data, <const char **>rows.data
     job.kh, job.kw, job.w_tap, job.step, job.dilation, job.x0 = kh, kw, padded(ci), sw, dw, -pl
-    job.ow, job.width, job.y_pixel, job.x_pixel = ow, iw, ci, ci
+    job.width, job.y_pixel, job.x_pixel = iw, ci, ci
     with nogil:
         for t in prange(p.chunks * p.splits, num_threads=threads, schedule="dynamic"):
-            weight_chunk(u, &p, &job, pointers + threadid() * kh, t // p.splits, t % p.splits)
+            weight_chunk(u, &p, &job, pointers + threadid() * 2 * kh, t // p.splits, t % p.splits)
         for t in range(1, p.chunks):
             u.add(p.sums, p.sums + t * p.sum_bytes, taps * padded(ci))
         u.transpose(cnp.PyArray_BYTES(out), taps, p.sums, padded(ci), taps, ci)

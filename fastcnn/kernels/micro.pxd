@@ -69,14 +69,17 @@ cdef extern from "ukr.h" nogil:
         const Py_ssize_t *row_taps
         const Py_ssize_t *cols
         const Py_ssize_t *col_taps
-        Py_ssize_t n_rows, n_outside, nx, step, up, shift, x0, w_tap, ow, width, first, last, y_pixel, x_pixel
-        int near, relu
+        const void *const *ahead
+        Py_ssize_t n_rows, n_outside, nx, step, up, shift, x0, w_tap, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
+        int near, relu, past_cache
 
     ctypedef struct fc_depthwise_weight_job:
         void *dw
         const void *dy
         const void *const *rows
-        Py_ssize_t kh, kw, w_tap, step, dilation, x0, ow, width, first, last, y_pixel, x_pixel
+        const void *dy_ahead
+        const void *const *ahead
+        Py_ssize_t kh, kw, w_tap, step, dilation, x0, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
 
     ctypedef struct fc_sgd:
         double lr, momentum, dampening, weight_decay

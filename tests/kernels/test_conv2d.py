@@ -106,3 +106,19 @@ def test_broadcast_gradient(op):
 def test_every_implementation_accepts_something(op):
     accepted = {impl.name for impl, _ in harness.rows(op)}
     assert accepted == {impl.name for impl in harness.implementations(op)}
+
+
+@pytest.mark.parametrize("isa", harness.ISAS)
+@pytest.mark.parametrize("op", ["conv2d_forward", "conv2d_backward_data"])
+def test_depthwise_past_the_caches(op, isa):
+    """Two images of 34 MB in and out are stored past the caches; single images are not, and give the same bits."""
+    shape, kernel = (2, 32, 261, 259), (32, 1, 3, 3)
+    a = np.random.default_rng(0).standard_normal((2, 261, 259, 32), np.float32).transpose(0, 3, 1, 2)
+    w = np.random.default_rng(1).standard_normal(kernel, np.float32)
+    rest = (w, None) if op == "conv2d_forward" else (w,)
+    impl = next(impl for impl in harness.implementations(op) if impl.name == "depthwise")
+    with harness.machine(isa, 2):
+        whole = impl.run(a, *rest, conv2d_case(shape, kernel, padding=1, groups=32))
+        for n in range(2):
+            one = impl.run(a[n : n + 1], *rest, conv2d_case((1, *shape[1:]), kernel, padding=1, groups=32))
+            np.testing.assert_array_equal(whole[n : n + 1], one)

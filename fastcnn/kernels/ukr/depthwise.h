@@ -10,6 +10,35 @@
 #define dw_load FC_FN(dw_load)
 INLINE vec dw_load(const real *p, ptrdiff_t n, const int whole) { return whole ? load(p) : load_part(p, n); }
 
+/* p + step. The empty statement keeps GCC from a register of its own for each of the pixels of a block, which it then moves to
+ * and fro between general and vector registers. */
+#define dw_next FC_FN(dw_next)
+INLINE const real *dw_next(const real *p, ptrdiff_t step) {
+    p += step;
+#if defined(__x86_64__)
+    __asm__("" : "+r"(p));
+#endif
+    return p;
+}
+
+/* The vector at x where `column` lies in a row of `width` columns, else zeros. A branch, since it repeats for all the vectors of
+ * a pixel: choosing an address instead was up to 1.2 times slower. */
+#define dw_column FC_FN(dw_column)
+INLINE vec dw_column(const real *x, ptrdiff_t column, ptrdiff_t width, ptrdiff_t n, const int whole) {
+    if (__builtin_expect((size_t)column < (size_t)width, 1)) return dw_load(x, n, whole);
+    return splat(0);
+}
+
+/* Seven pixels fill the blocks better than eight do: networks for images of 224 x 224 have 7, 14 and 28. */
+#define SEVENS(count) ((count) % 7 == 0 && (count) % 8)
+
+/* Ask for one line of each of the pixels from <= i < to of a row that is needed next, or NULL. */
+INLINE void FC_FN(depthwise_fetch)(const void *row, ptrdiff_t from, ptrdiff_t to, ptrdiff_t pixel, ptrdiff_t c) {
+    if (!row) return;
+    const real *p = (const real *)row + from * pixel + c;
+    for (ptrdiff_t i = from; i < to; i++, p += pixel) __builtin_prefetch(p);
+}
+
 /* Columns of the source that a block of outputs reads. */
 #define COLUMNS(pixels, nx, step, up, shift) ((((pixels)-1) * (step) + (nx)-1 + (shift)) / (up) + 1)
 
@@ -29,57 +58,83 @@ INLINE void FC_FN(depthwise_store)(const fc_depthwise_job *g, ptrdiff_t at, vec 
 }
 
 /* `count` outputs from output q on, channels c.. of one vector; source column (i * step + s + shift) / up + from, where that is
- * whole, meets tap s of output i. Columns lo <= j < hi of the block lie in the image. */
-INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdiff_t count, ptrdiff_t from, ptrdiff_t lo,
-                                   ptrdiff_t hi, ptrdiff_t c, ptrdiff_t n, const int nx, const int step, const int up,
-                                   const int shift, const int middle, const int whole) {
-    const int columns = COLUMNS(PIXELS, nx, step, up, shift);
-    const ptrdiff_t pixel = g->x_pixel;
+ * whole, meets tap s of output i. `middle`: all outputs are wanted and all columns lie in the image. */
+INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdiff_t count, ptrdiff_t from, ptrdiff_t c,
+                                   ptrdiff_t n, const int pixels, const int nx, const int step, const int up, const int shift,
+                                   const int middle, const int whole) {
+    const int columns = COLUMNS(pixels, nx, step, up, shift);
+    const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel, w_tap = g->w_tap;
     const vec start = FC_FN(depthwise_start)(g, c, n, whole);
     vec acc[PIXELS];
     UNROLL_ALL
-    for (int i = 0; i < PIXELS; i++) acc[i] = start;
+    for (int i = 0; i < pixels; i++) acc[i] = start;
     for (ptrdiff_t r = 0; r < g->n_rows; r++) {
-        const real *x = (const real *)g->rows[r] + from * pixel + c;
-        const real *w = (const real *)g->w + g->row_taps[r] + g->col_taps[0] + c;
+        const real *x = (const real *)g->rows[r] + from * x_pixel + c;
+        const real *w = (const real *)g->w + g->row_taps[r] + c;
         vec tap[5];
         UNROLL_ALL
-        for (int s = 0; s < nx; s++) tap[s] = dw_load(w + s * g->w_tap, n, whole);
+        for (int s = 0; s < nx; s++) tap[s] = FC_FN(keep)(dw_load(w + s * w_tap, n, whole));
         UNROLL_ALL
         for (int j = 0; j < columns; j++) {
-            const vec v = middle || (j >= lo && j < hi) ? dw_load(x + j * pixel, n, whole) : splat(0);
+            const vec v = FC_FN(keep)(middle ? dw_load(x, n, whole) : dw_column(x, from + j, g->width, n, whole));
+            x = dw_next(x, x_pixel);
             UNROLL_ALL
             for (int s = 0; s < nx; s++) {
                 const int at = j * up - s - shift; /* step times the output that meets column j by tap s */
-                if (at >= 0 && at % step == 0 && at / step < PIXELS) acc[at / step] += v * tap[s];
+                if (at >= 0 && at % step == 0 && at / step < pixels) acc[at / step] += v * tap[s];
             }
         }
     }
+    for (ptrdiff_t r = 0; r < g->n_ahead; r++) {
+        const real *x = (const real *)g->ahead[r] + (from + 1) * x_pixel + c;
+        UNROLL_ALL
+        for (int j = 0; j < pixels * step / up; j++) {
+            __builtin_prefetch(x);
+            x = dw_next(x, x_pixel);
+        }
+    }
+    real *y = (real *)g->y + q * y_pixel + c;
+    if (g->relu) {
+        UNROLL_ALL
+        for (int i = 0; i < pixels; i++) acc[i] = relu_vec(acc[i]);
+    }
+    if (g->past_cache && whole) {
+        UNROLL_ALL
+        for (int i = 0; i < pixels; i++) {
+            if (middle || i < count) stream(y, acc[i]);
+            y = (real *)dw_next(y, y_pixel);
+        }
+        return;
+    }
     UNROLL_ALL
-    for (int i = 0; i < PIXELS; i++)
-        if (middle || i < count) FC_FN(depthwise_store)(g, (q + i) * g->y_pixel + c, acc[i], n, whole);
+    for (int i = 0; i < pixels; i++) {
+        if (!whole && i < count) store_part(y, acc[i], n);
+        else if (middle || i < count) store(y, acc[i]);
+        y = (real *)dw_next(y, y_pixel);
+    }
 }
 
 /* A row of outputs, neighbouring taps. */
-INLINE void FC_FN(depthwise_near)(const fc_depthwise_job *g, const int nx, const int step, const int up, const int shift) {
-    const ptrdiff_t columns = COLUMNS(PIXELS, nx, step, up, shift);
-    for (ptrdiff_t q = 0; q < g->ow; q += PIXELS) {
-        const ptrdiff_t count = g->ow - q < PIXELS ? g->ow - q : PIXELS, from = q * step / up + g->x0;
-        const ptrdiff_t lo = from < 0 ? -from : 0, hi = g->width - from;
+INLINE void FC_FN(depthwise_near)(const fc_depthwise_job *g, const int pixels, const int nx, const int step, const int up,
+                                  const int shift) {
+    const ptrdiff_t columns = COLUMNS(pixels, nx, step, up, shift);
+    for (ptrdiff_t q = g->begin; q < g->end; q += pixels) {
+        const ptrdiff_t count = g->end - q < pixels ? g->end - q : pixels, from = q * step / up + g->x0;
         ptrdiff_t c = g->first;
-        if (count == PIXELS && lo == 0 && hi >= columns)
+        if (count == pixels && from >= 0 && from + columns <= g->width)
             for (; c + LANES <= g->last; c += LANES)
-                FC_FN(depthwise_block)(g, q, count, from, lo, hi, c, LANES, nx, step, up, shift, 1, 1);
+                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, 1, 1);
         else
             for (; c + LANES <= g->last; c += LANES)
-                FC_FN(depthwise_block)(g, q, count, from, lo, hi, c, LANES, nx, step, up, shift, 0, 1);
-        if (c < g->last) FC_FN(depthwise_block)(g, q, count, from, lo, hi, c, g->last - c, nx, step, up, shift, 0, 0);
+                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, 0, 1);
+        if (c < g->last)
+            FC_FN(depthwise_block)(g, q, count, from, c, g->last - c, pixels, nx, step, up, shift, 0, 0);
     }
 }
 
 /* A row of outputs, any taps: column q * step + cols[s]. */
 static void FC_FN(depthwise_far)(const fc_depthwise_job *g) {
-    for (ptrdiff_t q = 0; q < g->ow; q++)
+    for (ptrdiff_t q = g->begin; q < g->end; q++)
         for (ptrdiff_t c = g->first; c < g->last; c += LANES) {
             const ptrdiff_t n = g->last - c;
             vec acc = FC_FN(depthwise_start)(g, c, n, 0);
@@ -98,69 +153,77 @@ static void FC_FN(depthwise_far)(const fc_depthwise_job *g) {
 static void FC_FN(depthwise_row)(const fc_depthwise_job *job) {
     const fc_depthwise_job copy = *job, *g = &copy; /* a copy that no store can change */
     const ptrdiff_t form = g->near ? g->nx * 1000 + g->step * 100 + g->up * 10 + g->shift : 0;
+    if (SEVENS(g->end - g->begin) && (form == 3110 || form == 3210)) {
+        if (form == 3110) FC_FN(depthwise_near)(g, 7, 3, 1, 1, 0);
+        else FC_FN(depthwise_near)(g, 7, 3, 2, 1, 0);
+        if (g->past_cache) stream_end();
+        return;
+    }
     switch (form) {
-    case 3110: FC_FN(depthwise_near)(g, 3, 1, 1, 0); break;
-    case 3210: FC_FN(depthwise_near)(g, 3, 2, 1, 0); break;
-    case 3120: FC_FN(depthwise_near)(g, 3, 1, 2, 0); break;
-    case 3121: FC_FN(depthwise_near)(g, 3, 1, 2, 1); break;
-    case 5110: FC_FN(depthwise_near)(g, 5, 1, 1, 0); break;
-    case 5210: FC_FN(depthwise_near)(g, 5, 2, 1, 0); break;
-    case 5120: FC_FN(depthwise_near)(g, 5, 1, 2, 0); break;
-    case 5121: FC_FN(depthwise_near)(g, 5, 1, 2, 1); break;
+    case 3110: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 1, 0); break;
+    case 3210: FC_FN(depthwise_near)(g, PIXELS, 3, 2, 1, 0); break;
+    case 3120: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 0); break;
+    case 3121: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 1); break;
+    case 5110: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 1, 0); break;
+    case 5210: FC_FN(depthwise_near)(g, PIXELS, 5, 2, 1, 0); break;
+    case 5120: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 0); break;
+    case 5121: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 1); break;
     default: FC_FN(depthwise_far)(g);
     }
+    if (g->past_cache) stream_end();
 }
 
-/* Add output q to the sums of one kernel row; `checked`: columns may lie beside the image. */
-#define dw_pixel FC_FN(dw_pixel)
-INLINE void dw_pixel(const fc_depthwise_weight_job *g, const real *x, const real *dy, ptrdiff_t q, ptrdiff_t n, vec *acc,
-                     const int nx, const int checked, const int whole) {
-    const vec d = dw_load(dy + q * g->y_pixel, n, whole);
+/* Add the outputs q <= i < q + pixels to the sums of one kernel row. Neighbouring outputs have sums of their own, which halves
+ * the chains of additions. `middle`: all columns lie in the image. */
+INLINE void FC_FN(depthwise_weight_block)(const fc_depthwise_weight_job *g, const real *x, const real *dy, ptrdiff_t q,
+                                          ptrdiff_t from, ptrdiff_t n, vec even[5], vec odd[5], const int pixels, const int nx,
+                                          const int step, const int middle, const int whole) {
+    const int columns = COLUMNS(pixels, nx, step, 1, 0);
+    const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel;
+    vec d[PIXELS];
+    dy += q * y_pixel;
     UNROLL_ALL
-    for (int s = 0; s < nx; s++) {
-        const ptrdiff_t at = q * g->step + g->x0 + s;
-        acc[s] += d * (!checked || (at >= 0 && at < g->width) ? dw_load(x + at * g->x_pixel, n, whole) : splat(0));
+    for (int i = 0; i < pixels; i++) {
+        d[i] = dw_load(dy, n, whole);
+        dy = dw_next(dy, y_pixel);
+    }
+    x += from * x_pixel;
+    UNROLL_ALL
+    for (int j = 0; j < columns; j++) {
+        const vec v = FC_FN(keep)(middle ? dw_load(x, n, whole) : dw_column(x, from + j, g->width, n, whole));
+        x = dw_next(x, x_pixel);
+        UNROLL_ALL
+        for (int s = 0; s < nx; s++)
+            if (j >= s && (j - s) % step == 0 && (j - s) / step < pixels) {
+                if ((j - s) / step % 2) odd[s] += v * d[(j - s) / step];
+                else even[s] += v * d[(j - s) / step];
+            }
     }
 }
 
-#define SPAN 16 /* outputs of a row whose sums stay in registers: their pixels are near each other in memory */
-
-/* Outputs q0 <= q < q1, of which first <= q < last see only columns of the image, and kernel row r; one vector of channels. */
-INLINE void FC_FN(depthwise_weight_span)(const fc_depthwise_weight_job *g, ptrdiff_t r, ptrdiff_t c, ptrdiff_t n, ptrdiff_t q0,
-                                         ptrdiff_t q1, ptrdiff_t first, ptrdiff_t last, const int nx, const int step,
-                                         const int whole) {
-    enum { BLOCK = 4 };
-    const int columns = COLUMNS(BLOCK, nx, step, 1, 0);
+/* The outputs of a part of a row and kernel row r, one vector of channels. */
+INLINE void FC_FN(depthwise_weight_span)(const fc_depthwise_weight_job *g, ptrdiff_t r, ptrdiff_t c, ptrdiff_t n,
+                                         const int pixels, const int nx, const int step, const int whole) {
+    const ptrdiff_t columns = COLUMNS(pixels, nx, step, 1, 0);
     const real *x = (const real *)g->rows[r] + c, *dy = (const real *)g->dy + c;
-    const ptrdiff_t a = first < q0 ? q0 : first > q1 ? q1 : first, b = last > q1 ? q1 : last < a ? a : last;
-    const ptrdiff_t pixel = g->x_pixel;
-    vec acc[5], odd[5];
+    vec even[5], odd[5];
     UNROLL_ALL
-    for (int s = 0; s < nx; s++) acc[s] = odd[s] = splat(0);
-    ptrdiff_t q = q0;
-    for (; q < a; q++) dw_pixel(g, x, dy, q, n, acc, nx, 1, whole);
-    for (; q + BLOCK <= b; q += BLOCK) {
-        const real *p = x + (q * step + g->x0) * pixel;
-        vec d[BLOCK];
-        UNROLL_ALL
-        for (int i = 0; i < BLOCK; i++) d[i] = dw_load(dy + (q + i) * g->y_pixel, n, whole);
-        UNROLL_ALL
-        for (int j = 0; j < columns; j++) {
-            const vec v = dw_load(p + j * pixel, n, whole);
-            UNROLL_ALL
-            for (int s = 0; s < nx; s++)
-                if (j >= s && (j - s) % step == 0 && (j - s) / step < BLOCK) {
-                    if ((j - s) / step % 2) odd[s] += v * d[(j - s) / step];
-                    else acc[s] += v * d[(j - s) / step];
-                }
-        }
+    for (int s = 0; s < nx; s++) even[s] = odd[s] = splat(0);
+    ptrdiff_t q = g->begin;
+    for (; q + pixels <= g->end; q += pixels) {
+        const ptrdiff_t from = q * step + g->x0;
+        if (from >= 0 && from + columns <= g->width)
+            FC_FN(depthwise_weight_block)(g, x, dy, q, from, n, even, odd, pixels, nx, step, 1, whole);
+        else
+            FC_FN(depthwise_weight_block)(g, x, dy, q, from, n, even, odd, pixels, nx, step, 0, whole);
     }
-    for (; q < b; q++) dw_pixel(g, x, dy, q, n, acc, nx, 0, whole);
-    for (; q < q1; q++) dw_pixel(g, x, dy, q, n, acc, nx, 1, whole);
+    for (; q < g->end; q++)
+        FC_FN(depthwise_weight_block)(g, x, dy, q, q * step + g->x0, n, even, odd, 1, nx, step, 0, whole);
     UNROLL_ALL
     for (int s = 0; s < nx; s++) {
         real *dw = (real *)g->dw + (r * nx + s) * g->w_tap + c;
-        store_part(dw, dw_load(dw, n, whole) + (acc[s] + odd[s]), n);
+        if (whole) store(dw, load(dw) + (even[s] + odd[s]));
+        else store_part(dw, load_part(dw, n) + (even[s] + odd[s]), n);
     }
 }
 
@@ -169,7 +232,7 @@ static void FC_FN(depthwise_weight_outside)(const fc_depthwise_weight_job *g, pt
     for (ptrdiff_t c = g->first; c < g->last; c += LANES) {
         const ptrdiff_t n = g->last - c;
         vec acc = splat(0);
-        for (ptrdiff_t q = 0; q < g->ow; q++) acc += splat(0) * load_part((const real *)g->dy + q * g->y_pixel + c, n);
+        for (ptrdiff_t q = g->begin; q < g->end; q++) acc += splat(0) * load_part((const real *)g->dy + q * g->y_pixel + c, n);
         for (ptrdiff_t s = 0; s < g->kw; s++) {
             real *dw = (real *)g->dw + (r * g->kw + s) * g->w_tap + c;
             store_part(dw, load_part(dw, n) + acc, n);
@@ -177,19 +240,18 @@ static void FC_FN(depthwise_weight_outside)(const fc_depthwise_weight_job *g, pt
     }
 }
 
-INLINE void FC_FN(depthwise_weight_near)(const fc_depthwise_weight_job *g, const int nx, const int step) {
-    const ptrdiff_t room = g->width - g->x0 - nx; /* largest q * step, if not negative */
-    const ptrdiff_t first = g->x0 < 0 ? (-g->x0 + step - 1) / step : 0, last = room < 0 ? 0 : room / step + 1;
-    for (ptrdiff_t q = 0; q < g->ow; q += SPAN) {
-        const ptrdiff_t end = g->ow - q < SPAN ? g->ow : q + SPAN;
-        ptrdiff_t c = g->first;
-        for (; c + LANES <= g->last; c += LANES)
-            for (ptrdiff_t r = 0; r < g->kh; r++)
-                if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, LANES, q, end, first, last, nx, step, 1);
-        if (c < g->last)
-            for (ptrdiff_t r = 0; r < g->kh; r++)
-                if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, g->last - c, q, end, first, last, nx, step, 0);
+INLINE void FC_FN(depthwise_weight_near)(const fc_depthwise_weight_job *g, const int pixels, const int nx, const int step) {
+    ptrdiff_t c = g->first;
+    for (; c + LANES <= g->last; c += LANES) {
+        for (ptrdiff_t r = 0; r < g->kh; r++)
+            if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, LANES, pixels, nx, step, 1);
+        FC_FN(depthwise_fetch)(g->dy_ahead, g->begin, g->end, g->y_pixel, c);
+        for (ptrdiff_t r = 0; r < g->n_ahead; r++)
+            FC_FN(depthwise_fetch)(g->ahead[r], g->begin * step, g->end * step, g->x_pixel, c);
     }
+    if (c < g->last)
+        for (ptrdiff_t r = 0; r < g->kh; r++)
+            if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, g->last - c, 2, nx, step, 0);
 }
 
 /* Any kernel: one tap after the other. */
@@ -201,7 +263,7 @@ static void FC_FN(depthwise_weight_far)(const fc_depthwise_weight_job *g) {
             real *dw = (real *)g->dw + t * g->w_tap + c;
             if (!x) continue;
             vec acc = splat(0);
-            for (ptrdiff_t q = 0; q < g->ow; q++) {
+            for (ptrdiff_t q = g->begin; q < g->end; q++) {
                 const ptrdiff_t at = q * g->step + g->x0 + t % g->kw * g->dilation;
                 const vec v = at >= 0 && at < g->width ? load_part(x + at * g->x_pixel + c, n) : splat(0);
                 acc += v * load_part(dy + q * g->y_pixel, n);
@@ -215,17 +277,24 @@ static void FC_FN(depthwise_weight_row)(const fc_depthwise_weight_job *job) {
     const fc_depthwise_weight_job copy = *job, *g = &copy; /* a copy that no store can change */
     for (ptrdiff_t r = 0; r < g->kh; r++)
         if (!g->rows[r]) FC_FN(depthwise_weight_outside)(g, r);
+    if (SEVENS(g->end - g->begin) && g->dilation == 1 && g->kw == 3 && g->step <= 2) {
+        if (g->step == 1) FC_FN(depthwise_weight_near)(g, 7, 3, 1);
+        else FC_FN(depthwise_weight_near)(g, 7, 3, 2);
+        return;
+    }
     switch (g->dilation == 1 ? g->kw * 10 + g->step : 0) {
-    case 31: FC_FN(depthwise_weight_near)(g, 3, 1); break;
-    case 32: FC_FN(depthwise_weight_near)(g, 3, 2); break;
-    case 51: FC_FN(depthwise_weight_near)(g, 5, 1); break;
-    case 52: FC_FN(depthwise_weight_near)(g, 5, 2); break;
+    case 31: FC_FN(depthwise_weight_near)(g, PIXELS, 3, 1); break;
+    case 32: FC_FN(depthwise_weight_near)(g, PIXELS, 3, 2); break;
+    case 51: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 1); break;
+    case 52: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 2); break;
     default: FC_FN(depthwise_weight_far)(g);
     }
 }
 #undef dw_load
+#undef dw_next
 #undef dw_pixel
 #undef UNROLL_ALL
 #undef PIXELS
 #undef COLUMNS
-#undef SPAN
+#undef dw_column
+#undef SEVENS

@@ -90,16 +90,20 @@ typedef struct {
 
 /* One row of outputs of a depthwise convolution, channels first <= c < last; see depthwise.h. */
 typedef struct {
-    void *y;                        /* row */
-    const void *w, *bias;           /* bias may be NULL */
-    const void *const *rows;        /* n_rows rows of the source */
-    const ptrdiff_t *row_taps;      /* their kernel rows in w, elements; then those of n_outside rows beside the source */
-    const ptrdiff_t *cols;          /* nx columns of the source for output 0 */
-    const ptrdiff_t *col_taps;      /* their taps in a kernel row of w, elements */
+    void *y; /* row */
+    const void *w, *bias; /* bias may be NULL */
+    const void *const *rows; /* n_rows rows of the source */
+    const ptrdiff_t *row_taps; /* their kernel rows in w, elements; then those of n_outside rows beside the source */
+    const ptrdiff_t *cols; /* nx columns of the source for output 0 */
+    const ptrdiff_t *col_taps; /* their taps in a kernel row of w, elements */
     ptrdiff_t n_rows, n_outside, nx;
     ptrdiff_t step, up, shift, x0, w_tap; /* near: tap s of output q meets column x0 + (q * step + s + shift) / up */
-    ptrdiff_t ow, width, first, last, y_pixel, x_pixel;
+    ptrdiff_t begin, end; /* outputs */
+    ptrdiff_t width, first, last, y_pixel, x_pixel;
+    const void *const *ahead; /* n_ahead rows of the source to fetch for the next row of outputs */
+    ptrdiff_t n_ahead;
     int near, relu;
+    int past_cache; /* y is aligned to a vector, a pixel is a multiple of the lanes, and y too large for caches */
 } fc_depthwise_job;
 
 /* One row of dy and the rows of x that it meets; see depthwise.h. */
@@ -107,8 +111,11 @@ typedef struct {
     void *dw; /* sums [kh][kw][w_tap] */
     const void *dy;
     const void *const *rows; /* kh rows; NULL beside the image */
+    const void *dy_ahead; /* row of dy to fetch, or NULL */
+    const void *const *ahead; /* n_ahead rows of x to fetch */
     ptrdiff_t kh, kw, w_tap, step, dilation, x0;
-    ptrdiff_t ow, width, first, last, y_pixel, x_pixel;
+    ptrdiff_t begin, end; /* outputs */
+    ptrdiff_t width, first, last, y_pixel, x_pixel, n_ahead;
 } fc_depthwise_weight_job;
 
 /* Options of the optimizers, see update.h. */
