@@ -21,6 +21,7 @@ cnp.import_array()
 
 cdef enum:
     CHUNKS = 16           # parts that the rows of dy are cut into
+    CHUNK_PIXELS = 96     # least pixels of a chunk: below, clearing and adding its sums shows
     L1_BYTES = 32 * 1024  # what the rows of a strip may take of it
     STRIP = 8             # columns of the source below which the channels are split: whole pixels are better for prefetching
 
@@ -166,7 +167,9 @@ cdef void plan_strips(const fc_ukr *u, Py_ssize_t taps, Py_ssize_t channels, Py_
     """Choose the parts of the channels and the outputs of a strip, so that the rows of a window and the next fill L1_BYTES."""
     cdef Py_ssize_t held = L1_BYTES // u.item // (taps + 2)  # elements of a strip's row
     splits[0] = max(<Py_ssize_t>1, min((channels * min(columns, STRIP) + held - 1) // held, channels // u.lanes))
-    strip[0] = min(max(<Py_ssize_t>8, held * splits[0] // channels * up // step // 8 * 8), outputs)
+    # blocks of outputs in ukr/depthwise.h have 8 pixels, or 7 where that divides the row better
+    cdef Py_ssize_t unit = 7 if up == 1 and outputs % 7 == 0 and outputs % 8 else 8
+    strip[0] = min(max(unit, held * splits[0] // channels * up // step // unit * unit), outputs)
 
 
 cdef void plan_filter(const fc_ukr *u, Filter *p, int threads) noexcept nogil:
@@ -328,7 +331,7 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     taps = kh * kw
     p.x, p.dy, p.batch, p.channels = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), batch, ci
     p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
-    p.chunks = min(<Py_ssize_t>CHUNKS, batch * oh)
+    p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
     p.splits, p.strip = 1, ow
     plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
     p.sum_bytes = taps * padded(ci) * u.item

@@ -173,57 +173,64 @@ static void FC_FN(depthwise_row)(const fc_depthwise_job *job) {
     if (g->past_cache) stream_end();
 }
 
-/* Add the outputs q <= i < q + pixels to the sums of one kernel row. Neighbouring outputs have sums of their own, which halves
- * the chains of additions. `middle`: all columns lie in the image. */
-INLINE void FC_FN(depthwise_weight_block)(const fc_depthwise_weight_job *g, const real *x, const real *dy, ptrdiff_t q,
-                                          ptrdiff_t from, ptrdiff_t n, vec even[5], vec odd[5], const int pixels, const int nx,
-                                          const int step, const int middle, const int whole) {
+/* Add the outputs q <= i < q + pixels to the sums of kernel rows r <= i < r + rows. A single row has two sums for each tap, for
+ * even and odd outputs, which halves the chains of additions. `middle`: all columns lie in the image. */
+INLINE void FC_FN(depthwise_weight_block)(const fc_depthwise_weight_job *g, ptrdiff_t r, ptrdiff_t c, ptrdiff_t q, ptrdiff_t n,
+                                          vec acc[3][5], const int rows, const int pixels, const int nx, const int step,
+                                          const int middle, const int whole) {
     const int columns = COLUMNS(pixels, nx, step, 1, 0);
-    const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel;
+    const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel, from = q * step + g->x0;
+    const real *dy = (const real *)g->dy + q * y_pixel + c;
     vec d[PIXELS];
-    dy += q * y_pixel;
     UNROLL_ALL
     for (int i = 0; i < pixels; i++) {
         d[i] = dw_load(dy, n, whole);
         dy = dw_next(dy, y_pixel);
     }
-    x += from * x_pixel;
     UNROLL_ALL
-    for (int j = 0; j < columns; j++) {
-        const vec v = FC_FN(keep)(middle ? dw_load(x, n, whole) : dw_column(x, from + j, g->width, n, whole));
-        x = dw_next(x, x_pixel);
+    for (int k = 0; k < rows; k++) {
+        const real *x = (const real *)g->rows[r + k] + from * x_pixel + c;
         UNROLL_ALL
-        for (int s = 0; s < nx; s++)
-            if (j >= s && (j - s) % step == 0 && (j - s) / step < pixels) {
-                if ((j - s) / step % 2) odd[s] += v * d[(j - s) / step];
-                else even[s] += v * d[(j - s) / step];
+        for (int j = 0; j < columns; j++) {
+            const vec v = FC_FN(keep)(middle ? dw_load(x, n, whole) : dw_column(x, from + j, g->width, n, whole));
+            x = dw_next(x, x_pixel);
+            UNROLL_ALL
+            for (int s = 0; s < nx; s++) {
+                const int at = j - s; /* step times the output that meets column j by tap s */
+                if (at >= 0 && at % step == 0 && at / step < pixels) acc[rows > 1 ? k : at / step % 2][s] += v * d[at / step];
             }
+        }
     }
 }
 
-/* The outputs of a part of a row and kernel row r, one vector of channels. */
-INLINE void FC_FN(depthwise_weight_span)(const fc_depthwise_weight_job *g, ptrdiff_t r, ptrdiff_t c, ptrdiff_t n,
+/* The outputs of a part of a row and kernel rows r <= i < r + rows, one vector of channels. */
+INLINE void FC_FN(depthwise_weight_span)(const fc_depthwise_weight_job *g, ptrdiff_t r, ptrdiff_t c, ptrdiff_t n, const int rows,
                                          const int pixels, const int nx, const int step, const int whole) {
     const ptrdiff_t columns = COLUMNS(pixels, nx, step, 1, 0);
-    const real *x = (const real *)g->rows[r] + c, *dy = (const real *)g->dy + c;
-    vec even[5], odd[5];
+    vec acc[3][5];
     UNROLL_ALL
-    for (int s = 0; s < nx; s++) even[s] = odd[s] = splat(0);
+    for (int k = 0; k < 3; k++) {
+        UNROLL_ALL
+        for (int s = 0; s < nx; s++) acc[k][s] = splat(0);
+    }
     ptrdiff_t q = g->begin;
     for (; q + pixels <= g->end; q += pixels) {
         const ptrdiff_t from = q * step + g->x0;
         if (from >= 0 && from + columns <= g->width)
-            FC_FN(depthwise_weight_block)(g, x, dy, q, from, n, even, odd, pixels, nx, step, 1, whole);
+            FC_FN(depthwise_weight_block)(g, r, c, q, n, acc, rows, pixels, nx, step, 1, whole);
         else
-            FC_FN(depthwise_weight_block)(g, x, dy, q, from, n, even, odd, pixels, nx, step, 0, whole);
+            FC_FN(depthwise_weight_block)(g, r, c, q, n, acc, rows, pixels, nx, step, 0, whole);
     }
-    for (; q < g->end; q++)
-        FC_FN(depthwise_weight_block)(g, x, dy, q, q * step + g->x0, n, even, odd, 1, nx, step, 0, whole);
+    for (; q < g->end; q++) FC_FN(depthwise_weight_block)(g, r, c, q, n, acc, rows, 1, nx, step, 0, whole);
     UNROLL_ALL
-    for (int s = 0; s < nx; s++) {
-        real *dw = (real *)g->dw + (r * nx + s) * g->w_tap + c;
-        if (whole) store(dw, load(dw) + (even[s] + odd[s]));
-        else store_part(dw, load_part(dw, n) + (even[s] + odd[s]), n);
+    for (int k = 0; k < rows; k++) {
+        UNROLL_ALL
+        for (int s = 0; s < nx; s++) {
+            real *dw = (real *)g->dw + ((r + k) * nx + s) * g->w_tap + c;
+            const vec sum = rows > 1 ? acc[k][s] : acc[0][s] + acc[1][s];
+            if (whole) store(dw, load(dw) + sum);
+            else store_part(dw, load_part(dw, n) + sum, n);
+        }
     }
 }
 
@@ -241,17 +248,21 @@ static void FC_FN(depthwise_weight_outside)(const fc_depthwise_weight_job *g, pt
 }
 
 INLINE void FC_FN(depthwise_weight_near)(const fc_depthwise_weight_job *g, const int pixels, const int nx, const int step) {
+    const int three = nx == 3 && g->kh == 3 && g->rows[0] && g->rows[1] && g->rows[2];
     ptrdiff_t c = g->first;
     for (; c + LANES <= g->last; c += LANES) {
-        for (ptrdiff_t r = 0; r < g->kh; r++)
-            if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, LANES, pixels, nx, step, 1);
+        if (three)
+            FC_FN(depthwise_weight_span)(g, 0, c, LANES, nx == 3 ? 3 : 1, pixels, nx, step, 1);
+        else
+            for (ptrdiff_t r = 0; r < g->kh; r++)
+                if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, LANES, 1, pixels, nx, step, 1);
         FC_FN(depthwise_fetch)(g->dy_ahead, g->begin, g->end, g->y_pixel, c);
         for (ptrdiff_t r = 0; r < g->n_ahead; r++)
             FC_FN(depthwise_fetch)(g->ahead[r], g->begin * step, g->end * step, g->x_pixel, c);
     }
     if (c < g->last)
         for (ptrdiff_t r = 0; r < g->kh; r++)
-            if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, g->last - c, 2, nx, step, 0);
+            if (g->rows[r]) FC_FN(depthwise_weight_span)(g, r, c, g->last - c, 1, 2, nx, step, 0);
 }
 
 /* Any kernel: one tap after the other. */
@@ -283,8 +294,8 @@ static void FC_FN(depthwise_weight_row)(const fc_depthwise_weight_job *job) {
         return;
     }
     switch (g->dilation == 1 ? g->kw * 10 + g->step : 0) {
-    case 31: FC_FN(depthwise_weight_near)(g, PIXELS, 3, 1); break;
-    case 32: FC_FN(depthwise_weight_near)(g, PIXELS, 3, 2); break;
+    case 31: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 1); break;
+    case 32: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 2); break;
     case 51: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 1); break;
     case 52: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 2); break;
     default: FC_FN(depthwise_weight_far)(g);
