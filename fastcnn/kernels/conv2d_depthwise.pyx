@@ -33,6 +33,7 @@ cdef struct Filter:
     char *dst                                          # OUT  channels-last image
     Axis y, x
     Py_ssize_t batch, channels, kernel_row             # kernel_row: from one to the next in the packed weights
+    bint fetch                                         # prefetch the next row
     bint zeros                                         # rows beside the source count as zeros
     const Py_ssize_t *cols                             # per phase of x: columns and taps, kw of each
     const Py_ssize_t *col_taps
@@ -156,7 +157,7 @@ cdef void filter_block(const fc_ukr *u, const Filter *p, const fc_depthwise_job 
         for y in range(y0, y1):
             find_rows(p, &job, scratch, src, y, u.item)
             job.n_ahead = 0
-            if y + 1 < y1:
+            if p.fetch and y + 1 < y1:
                 find_ahead(p, &job, ahead, src, y + 1, u.item)
             job.begin, job.end = begin, min(begin + p.strip, p.x.out)
             filter_part(u, p, &job, dst + y * row_bytes)
@@ -186,12 +187,14 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     cdef Block columns = plan_columns(p, tap), scratch
     cdef Py_ssize_t mine = p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)), t
     cdef char *data
+    cdef bint large
     threads = team(macs, threads)
     p.kernel_row = p.x.taps * tap
     plan_filter(u, p, threads)
     job.w, job.bias, job.relu = w, bias, relu
-    job.past_cache = (p.channels % u.lanes == 0 and exceeds_cache(
-        <double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item))
+    large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
+    job.past_cache = large and p.channels % u.lanes == 0
+    p.fetch = large or p.y.step == 1  # out of a cache, the lines for a stride of 2 cost more than they gain
     job.step, job.up, job.w_tap, job.width, job.x_pixel = p.x.step, p.x.up, tap, p.x.size, p.channels
     job.near = p.x.dilation == 1 and (p.x.taps == 3 or p.x.taps == 5) and p.x.step * p.x.up <= 2
     job.shift = p.x.base % p.x.up
@@ -266,6 +269,7 @@ cdef struct WeightGradient:
     # dw[c, r, s] = sum over n, y, q of dy[n, y, q, c] * x[n, y*sh + r*dh - pt, q*sw + s*dw - pl, c]
     const char *x                                      # IN   channels-last image
     const char *dy                                     # IN   channels-last image
+    bint fetch                                         # prefetch the next row
     char *sums                                         # chunk after chunk [kh * kw][padded(channels)]
     Py_ssize_t batch, channels, ih, iw, oh, ow, kh, sh, dh, pt
     Py_ssize_t chunks, splits, strip, sum_bytes        # splits, strip: as of a Filter
@@ -291,7 +295,7 @@ cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const fc_depthw
             weight_rows(p, rows, row, x_row)
             job.n_ahead = 0
             job.dy_ahead = NULL
-            if row + 1 < last:
+            if p.fetch and row + 1 < last:
                 job.dy_ahead = p.dy + (row + 1) * dy_row
                 weight_rows(p, ahead, row + 1, x_row)
                 job.n_ahead = min(p.kh, p.sh) if (row + 1) % p.oh and p.dh == 1 else p.kh
@@ -331,6 +335,7 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     taps = kh * kw
     p.x, p.dy, p.batch, p.channels = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), batch, ci
     p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
+    p.fetch = exceeds_cache(<double>batch * ci * (ih * iw + oh * ow) * u.item)
     p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
     p.splits, p.strip = 1, ow
     plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
