@@ -19,7 +19,7 @@ cnp.import_array()
 cdef enum:
     KC = 512              # depth of a block: a panel of b is 64 KiB in float32, and stays in L2 next to a
     A_BYTES = 256 * 1024  # rows of a that stay in L2 while every panel passes by
-    PANEL_A_BYTES = 512 * 1024  # below this, a is small enough to be read by each panel's task in turn
+    PANEL_A_BYTES = 2 << 20     # below this, a is small enough to be read anew for each panel: from L3, at 16 operations a byte
     MAX_THREADS = 256
     SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
 
@@ -94,7 +94,7 @@ cdef void by_rows(const fc_ukr *u, const Gemm *g, char *panels, char *a_scratch,
     cdef Py_ssize_t splits = 1, k0 = 0, kc, p, t, i0, rows, p0, p1, lda, ka
     cdef const char *a
     cdef char *mine
-    while blocks * splits < 4 * threads and splits * 2 <= n_panels:
+    while blocks * splits < threads and splits * 2 <= n_panels:
         splits *= 2
     while k0 < g.k:
         kc = min(kc_all, g.k - k0)
@@ -128,6 +128,7 @@ cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
     cdef Py_ssize_t kc = (g.k + depth_blocks - 1) // depth_blocks
     cdef Py_ssize_t n_panels = (g.n + u.nr - 1) // u.nr
     cdef Py_ssize_t mc = max(u.mr, A_BYTES // (kc * u.item) // u.mr * u.mr)
+    cdef Py_ssize_t blocks
     cdef bint pack_a
     cdef Block scratch, a_scratch
     cdef char *panels
@@ -139,7 +140,8 @@ cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
         with nogil:
             by_panels(u, g, panels, kc, threads)
         return 0
-    mc = min(mc, max(u.mr, ((g.m + 2 * threads - 1) // (2 * threads) + u.mr - 1) // u.mr * u.mr))
+    blocks = ((g.m + mc - 1) // mc + threads - 1) // threads * threads  # as many for each thread, all alike
+    mc = max(u.mr, (g.m + blocks - 1) // blocks)
     pack_a = n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
     scratch = block(n_panels * kc * u.nr * u.item)
     panels = scratch.data
