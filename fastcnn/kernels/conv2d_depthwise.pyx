@@ -184,7 +184,8 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
                     int threads) except -1:
     """Fill dst; `w` is the packed tap that stands first, `tap` elements lie between it and the next."""
     cdef fc_depthwise_job job
-    cdef Block columns = plan_columns(p, tap), scratch
+    cdef Block _columns = plan_columns(p, tap)  # keeps what p points to
+    cdef Block scratch
     cdef Py_ssize_t mine = p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)), t
     cdef char *data
     cdef bint large
@@ -226,8 +227,8 @@ def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
     cdef const fc_ukr *u = table(xs.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
     cdef Block packed
     cdef Filter p
@@ -249,8 +250,8 @@ def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, ld
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef Py_ssize_t batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, ld
+    batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
     cdef Block packed
     cdef Filter p
@@ -321,8 +322,8 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, t, taps
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, t, taps
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
     cdef fc_depthwise_weight_job job
     cdef WeightGradient p

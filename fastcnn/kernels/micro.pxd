@@ -117,7 +117,8 @@ cdef extern from "ukr.h" nogil:
         void column_sums(double *sums, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
                          Py_ssize_t stride) noexcept nogil
         void fold(double *out, const double *part, Py_ssize_t blocks, Py_ssize_t width) noexcept nogil
-        void transpose(void *dst, Py_ssize_t ldd, const void *src, Py_ssize_t lds, Py_ssize_t rows, Py_ssize_t cols) noexcept nogil
+        void transpose(void *dst, Py_ssize_t ldd, const void *src, Py_ssize_t lds, Py_ssize_t rows,
+                       Py_ssize_t cols) noexcept nogil
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil

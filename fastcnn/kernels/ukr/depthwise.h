@@ -40,7 +40,7 @@ INLINE void FC_FN(depthwise_fetch)(const void *row, ptrdiff_t from, ptrdiff_t to
 }
 
 /* Columns of the source that a block of outputs reads. */
-#define COLUMNS(pixels, nx, step, up, shift) ((((pixels)-1) * (step) + (nx)-1 + (shift)) / (up) + 1)
+#define COLUMNS(pixels, nx, step, up, shift) ((((pixels) - 1) * (step) + (nx) - 1 + (shift)) / (up) + 1)
 
 /* The sum that every output of the row starts from: bias, and 0 * w for each tap above and below the image. */
 INLINE vec FC_FN(depthwise_start)(const fc_depthwise_job *g, ptrdiff_t c, ptrdiff_t n, const int whole) {
@@ -53,8 +53,10 @@ INLINE vec FC_FN(depthwise_start)(const fc_depthwise_job *g, ptrdiff_t c, ptrdif
 
 INLINE void FC_FN(depthwise_store)(const fc_depthwise_job *g, ptrdiff_t at, vec v, ptrdiff_t n, const int whole) {
     if (g->relu) v = relu_vec(v);
-    if (whole) store((real *)g->y + at, v);
-    else store_part((real *)g->y + at, v, n);
+    if (whole)
+        store((real *)g->y + at, v);
+    else
+        store_part((real *)g->y + at, v, n);
 }
 
 /* `count` outputs from output q on, channels c.. of one vector; source column (i * step + s + shift) / up + from, where that is
@@ -108,8 +110,10 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
     }
     UNROLL_ALL
     for (int i = 0; i < pixels; i++) {
-        if (!whole && i < count) store_part(y, acc[i], n);
-        else if (middle || i < count) store(y, acc[i]);
+        if (!whole && i < count)
+            store_part(y, acc[i], n);
+        else if (middle || i < count)
+            store(y, acc[i]);
         y = (real *)dw_next(y, y_pixel);
     }
 }
@@ -127,8 +131,7 @@ INLINE void FC_FN(depthwise_near)(const fc_depthwise_job *g, const int pixels, c
         else
             for (; c + LANES <= g->last; c += LANES)
                 FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, 0, 1);
-        if (c < g->last)
-            FC_FN(depthwise_block)(g, q, count, from, c, g->last - c, pixels, nx, step, up, shift, 0, 0);
+        if (c < g->last) FC_FN(depthwise_block)(g, q, count, from, c, g->last - c, pixels, nx, step, up, shift, 0, 0);
     }
 }
 
@@ -154,21 +157,23 @@ static void FC_FN(depthwise_row)(const fc_depthwise_job *job) {
     const fc_depthwise_job copy = *job, *g = &copy; /* a copy that no store can change */
     const ptrdiff_t form = g->near ? g->nx * 1000 + g->step * 100 + g->up * 10 + g->shift : 0;
     if (SEVENS(g->end - g->begin) && (form == 3110 || form == 3210)) {
-        if (form == 3110) FC_FN(depthwise_near)(g, 7, 3, 1, 1, 0);
-        else FC_FN(depthwise_near)(g, 7, 3, 2, 1, 0);
+        if (form == 3110)
+            FC_FN(depthwise_near)(g, 7, 3, 1, 1, 0);
+        else
+            FC_FN(depthwise_near)(g, 7, 3, 2, 1, 0);
         if (g->past_cache) stream_end();
         return;
     }
     switch (form) {
-    case 3110: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 1, 0); break;
-    case 3210: FC_FN(depthwise_near)(g, PIXELS, 3, 2, 1, 0); break;
-    case 3120: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 0); break;
-    case 3121: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 1); break;
-    case 5110: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 1, 0); break;
-    case 5210: FC_FN(depthwise_near)(g, PIXELS, 5, 2, 1, 0); break;
-    case 5120: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 0); break;
-    case 5121: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 1); break;
-    default: FC_FN(depthwise_far)(g);
+        case 3110: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 1, 0); break;
+        case 3210: FC_FN(depthwise_near)(g, PIXELS, 3, 2, 1, 0); break;
+        case 3120: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 0); break;
+        case 3121: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 1); break;
+        case 5110: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 1, 0); break;
+        case 5210: FC_FN(depthwise_near)(g, PIXELS, 5, 2, 1, 0); break;
+        case 5120: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 0); break;
+        case 5121: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 1); break;
+        default: FC_FN(depthwise_far)(g);
     }
     if (g->past_cache) stream_end();
 }
@@ -228,8 +233,10 @@ INLINE void FC_FN(depthwise_weight_span)(const fc_depthwise_weight_job *g, ptrdi
         for (int s = 0; s < nx; s++) {
             real *dw = (real *)g->dw + ((r + k) * nx + s) * g->w_tap + c;
             const vec sum = rows > 1 ? acc[k][s] : acc[0][s] + acc[1][s];
-            if (whole) store(dw, load(dw) + sum);
-            else store_part(dw, load_part(dw, n) + sum, n);
+            if (whole)
+                store(dw, load(dw) + sum);
+            else
+                store_part(dw, load_part(dw, n) + sum, n);
         }
     }
 }
@@ -289,16 +296,18 @@ static void FC_FN(depthwise_weight_row)(const fc_depthwise_weight_job *job) {
     for (ptrdiff_t r = 0; r < g->kh; r++)
         if (!g->rows[r]) FC_FN(depthwise_weight_outside)(g, r);
     if (SEVENS(g->end - g->begin) && g->dilation == 1 && g->kw == 3 && g->step <= 2) {
-        if (g->step == 1) FC_FN(depthwise_weight_near)(g, 7, 3, 1);
-        else FC_FN(depthwise_weight_near)(g, 7, 3, 2);
+        if (g->step == 1)
+            FC_FN(depthwise_weight_near)(g, 7, 3, 1);
+        else
+            FC_FN(depthwise_weight_near)(g, 7, 3, 2);
         return;
     }
     switch (g->dilation == 1 ? g->kw * 10 + g->step : 0) {
-    case 31: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 1); break;
-    case 32: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 2); break;
-    case 51: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 1); break;
-    case 52: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 2); break;
-    default: FC_FN(depthwise_weight_far)(g);
+        case 31: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 1); break;
+        case 32: FC_FN(depthwise_weight_near)(g, FC_MR < 14 ? 4 : PIXELS, 3, 2); break;
+        case 51: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 1); break;
+        case 52: FC_FN(depthwise_weight_near)(g, PIXELS, 5, 2); break;
+        default: FC_FN(depthwise_weight_far)(g);
     }
 }
 #undef dw_load

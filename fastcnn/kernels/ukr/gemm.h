@@ -101,8 +101,9 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, FC_FN(spot) at, const int mr, cons
         const int nv = width;                                                                                               \
         switch (mr) {                                                                                                       \
             FC_TILE_CASE(1)                                                                                                 \
-            FC_TILE_CASE(2) FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) FC_TILE_CASE(8) \
-                FC_TILE_CASE(9) FC_TILE_CASE(10) FC_TILE_CASE(11) FC_TILE_CASE(12) FC_TILE_CASE(13) FC_TILE_CASE(14)        \
+            FC_TILE_CASE(2)                                                                                                 \
+            FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) FC_TILE_CASE(8) FC_TILE_CASE(9) \
+                FC_TILE_CASE(10) FC_TILE_CASE(11) FC_TILE_CASE(12) FC_TILE_CASE(13) FC_TILE_CASE(14)                        \
         }                                                                                                                   \
     }
 FC_TILE_SWITCH(tile_wide, 2)
