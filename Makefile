@@ -7,7 +7,9 @@ PEERS ?= .venv-peers
 PIP_FLAGS = -qq --disable-pip-version-check --no-input
 BUILD_REQUIRES = "setuptools>=77" "cython>=3.1" "numpy>=1.26" wheel
 NETWORKS ?= lenet5,resnet18
-BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet
+# Seconds that each benchmark may wait until other processes leave the CPUs alone.
+PATIENCE ?= 0
+BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet --patience=$(PATIENCE)
 
 BUILT = $(VENV)/.built
 DEV = $(VENV)/.dev

@@ -22,17 +22,19 @@ import fastcnn
 from bench import peers
 from bench.figures import Row
 from bench.interleave import BLOCK, Rounds, calibrate, settle
-from bench.limits import measure
+from bench.limits import measure, others, wait_until_idle
 from fastcnn import cpu, threads
 
 # Timed seconds per function of one benchmark, and the rounds that they are spread over.
 SECONDS, LEAST, MOST = 0.25, 5, 25
+ABOUT = pytest.StashKey[dict]()
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("fastcnn benchmarks")
     group.addoption("--networks", default="lenet5,resnet18", help="comma-separated names of files in bench/shapes, or 'all'")
     group.addoption("--peers", action="store_true", help="time PyTorch, ONNX Runtime and OpenVINO in the same rounds")
+    group.addoption("--patience", type=float, default=0.0, help="seconds to wait before each benchmark until the CPUs are idle")
     group.addoption("--smoke", action="store_true", help="tiny shapes and one round: checks the benchmarks, measures nothing")
 
 
@@ -40,17 +42,19 @@ def pytest_configure(config):
     (Path(__file__).parent / "out").mkdir(exist_ok=True)
     if config.getoption("--peers"):
         peers.require()
+    config.stash[ABOUT] = about(config)
 
 
-def pytest_benchmark_update_machine_info(config, machine_info):
-    machine_info["fastcnn"] = {
+def about(config) -> dict:
+    """Return what the report says of the machine and the run; taken before the first benchmark."""
+    return {
         "smoke": config.getoption("--smoke"),
         "command": shlex.join(["pytest", *sys.argv[1:]]),
         "isa": cpu.isa(),
         "isa_reason": cpu.reason(),
         "threads": threads.get_num_threads(),
         "threads_reason": threads.reason(),
-        "load": os.getloadavg()[0],
+        "others": others(),
         "versions": {
             "fastcnn": fastcnn.__version__,
             "python": platform.python_version(),
@@ -58,6 +62,10 @@ def pytest_benchmark_update_machine_info(config, machine_info):
             **(peers.versions() if config.getoption("--peers") else {}),
         },
     }
+
+
+def pytest_benchmark_update_machine_info(config, machine_info):
+    machine_info["fastcnn"] = config.stash[ABOUT]
 
 
 @pytest.fixture(scope="session")
@@ -73,23 +81,25 @@ def with_peers(request) -> bool:
 
 
 @pytest.fixture(scope="session")
-def limits() -> dict[str, float]:
+def limits(request) -> dict[str, float]:
     """The machine's limits on our threads: FMA peak [GFLOP/s] and memory bandwidth [GB/s]."""
+    wait_until_idle(request.config.getoption("--patience"))
     return measure(threads.get_num_threads())
 
 
 @pytest.fixture
-def versus(benchmark, limits, smoke):
-    """Return a function that times `ours` in turn with `others` and files the figures.
+def versus(benchmark, limits, smoke, request):
+    """Return a function that times `ours` in turn with its `rivals` and files the figures.
 
     `work` holds the operations of one call: `flops`, or `bytes` for what is bound by memory. Every other keyword
     becomes a column of the report.
     """
 
-    def run(ours: Callable[[], object], others: dict[str, Callable[[], object]] | None = None, *, work: dict, **columns) -> None:
+    def run(ours: Callable[[], object], rivals: dict[str, Callable[[], object]] | None = None, *, work: dict, **columns) -> None:
+        wait_until_idle(request.config.getoption("--patience"))
         size = 0.0 if smoke else BLOCK
         loops, block_seconds = calibrate(ours, size)
-        peer_rounds = Rounds(others or {}, size)
+        peer_rounds = Rounds(rivals or {}, size)
 
         def before():  # outside pytest-benchmark's clock
             peer_rounds.run()

@@ -57,7 +57,7 @@ def file(tmp_path):
             "isa_reason": "best",
             "threads": 2,
             "threads_reason": "affinity",
-            "load": 1.25,
+            "others": 0.25,
             "versions": {"fastcnn": "0.1.0", "numpy": "2"},
         },
     }
@@ -109,7 +109,7 @@ def test_both_reports(file, monkeypatch, capsys):
     assert (
         "| missed |" in markdown
         and "avx2 (best)" in markdown
-        and "1.2 running processes: a busy" in markdown
+        and "25 % of the CPUs: a busy" in markdown
         and "`pytest bench`" in markdown
     )
     assert "max &lt;2x2&gt;" in html and html.count("<table>") == html.count("</table>") == 6
