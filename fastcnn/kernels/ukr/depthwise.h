@@ -10,8 +10,8 @@
 #define dw_load FC_FN(dw_load)
 INLINE vec dw_load(const real *p, ptrdiff_t n, const int whole) { return whole ? load(p) : load_part(p, n); }
 
-/* p + step. The empty statement keeps GCC from a register of its own for each of the pixels of a block, which it then moves to
- * and fro between general and vector registers. */
+/* p + step. The empty statement keeps GCC from a register of its own for each of the pixels of a block, which it then moves
+ * back and forth between general and vector registers. */
 #define dw_next FC_FN(dw_next)
 INLINE const real *dw_next(const real *p, ptrdiff_t step) {
     p += step;

@@ -91,21 +91,21 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, FC_FN(spot) at, const int mr, cons
     }
 }
 
-#define FC_TILE_CASE(m)                                                   \
-    case m:                                                               \
+/* clang-format off */
+#define FC_TILE_CASE(m) \
+    case m: \
         if ((m) <= FC_MR) FC_FN(tile)(j, at, (m) <= FC_MR ? (m) : 1, nv); \
         break;
 
-#define FC_TILE_SWITCH(stem, width)                                                                                         \
-    static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, FC_FN(spot) at, ptrdiff_t mr) {                 \
-        const int nv = width;                                                                                               \
-        switch (mr) {                                                                                                       \
-            FC_TILE_CASE(1)                                                                                                 \
-            FC_TILE_CASE(2)                                                                                                 \
-            FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) FC_TILE_CASE(8) FC_TILE_CASE(9) \
-                FC_TILE_CASE(10) FC_TILE_CASE(11) FC_TILE_CASE(12) FC_TILE_CASE(13) FC_TILE_CASE(14)                        \
-        }                                                                                                                   \
+#define FC_TILE_SWITCH(stem, width) \
+    static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, FC_FN(spot) at, ptrdiff_t mr) { \
+        const int nv = width; \
+        switch (mr) { \
+            FC_TILE_CASE(1) FC_TILE_CASE(2) FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) \
+            FC_TILE_CASE(8) FC_TILE_CASE(9) FC_TILE_CASE(10) FC_TILE_CASE(11) FC_TILE_CASE(12) FC_TILE_CASE(13) FC_TILE_CASE(14) \
+        } \
     }
+/* clang-format on */
 FC_TILE_SWITCH(tile_wide, 2)
 FC_TILE_SWITCH(tile_narrow, 1)
 
