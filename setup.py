@@ -14,7 +14,7 @@ KERNELS = "fastcnn/kernels"
 UKR = [f"{KERNELS}/ukr/ukr{stem}.c" for stem in ("", "_generic", "_avx2", "_avx512")]
 DIRECTIVES = {"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True, "initializedcheck": False}
 # No -march=native (one wheel serves every CPU) and no -ffast-math (it would change the caller's floating-point state).
-COMPILE = ["-O3", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-unreachable-code"]
+COMPILE = ["-O3", "-g0", "-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-Wno-unreachable-code"]
 
 # module: extra C sources
 EXTENSIONS = {
