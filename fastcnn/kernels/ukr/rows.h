@@ -37,8 +37,8 @@ INLINE vec FC_FN(keep)(vec v) {
     return v;
 }
 
-/* 0 where y <= 0, dy elsewhere: behind NaN the gradient passes, as in PyTorch. Not ~(y <= 0): GCC 12 makes y > 0 of it. */
-INLINE vec FC_FN(positive)(vec dy, vec y) { return (vec)((ivec)FC_FN(keep)(dy) & ((ivec)(y > splat(0)) | (ivec)(y != y))); }
+/* 0 where y <= 0, dy elsewhere: behind NaN the gradient passes, as in PyTorch. */
+INLINE vec FC_FN(positive)(vec dy, vec y) { return (vec)((ivec)FC_FN(keep)(dy) & ~(ivec)(y <= splat(0))); }
 
 INLINE void FC_FN(relu_mask_as)(real *dx, const real *dy, const real *y, ptrdiff_t n, const int past_cache) {
     ptrdiff_t i = 0;
