@@ -202,7 +202,7 @@ def op_company(root: Path) -> list[str]:
         for path in (root / "fastcnn" / "reference").glob("*.py")
         for function in re.findall(r"^def (\w+)", path.read_text(), re.MULTILINE)
     }
-    cases = (root / "tests" / "cases.py").read_text().lower()
+    cases = (root / "tests" / "cases" / "__init__.py").read_text().lower()
     for path in op_paths(root):
         op = path.stem
         if not (root / "tests" / "ops" / f"test_{op}.py").exists():
@@ -214,7 +214,7 @@ def op_company(root: Path) -> list[str]:
             if function not in references:
                 wrong.append(f"{op}: kernels.{function} has no reference")
             elif not re.search(rf"\b{references[function]}", cases):
-                wrong.append(f"{op}: no rows for {references[function]} in tests/cases.py")
+                wrong.append(f"{op}: no rows for {references[function]} in tests/cases")
     return wrong
 
 

@@ -22,9 +22,7 @@ BOUNDS = (
     (r".*\.(py|pyi|pxd|h|c)", 300, 50),
 )
 # path: (most lines of the file, most lines of a function, the reason in a sentence)
-EXCEPTIONS: dict[str, tuple[int, int, str]] = {
-    "tests/cases.py": (330, 50, "one table, which the tests of reference, kernels, ops and layers share"),
-}
+EXCEPTIONS: dict[str, tuple[int, int, str]] = {}
 
 
 class Size(NamedTuple):

@@ -29,7 +29,7 @@ CLEAN = {
     "fastcnn/ops/__init__.py": '"""fastcnn.ops: calculus."""\nfrom .scale import scale\n',
     "fastcnn/ops/scale.py": OP,
     "fastcnn/ops/README.md": README,
-    "tests/cases.py": '"""tests.cases: rows."""\nSCALE = ()\n',
+    "tests/cases/__init__.py": '"""tests.cases: rows."""\nSCALE = ()\n',
     "tests/ops/test_scale.py": '"""tests.ops.test_scale: y = 2 x."""\n',
 }
 # (rule, what it says, the file to change, its new text or None to remove it)
@@ -59,7 +59,7 @@ PLANTED = [
     ("op_files", "_forward, _backward, more", "fastcnn/ops/scale.py", OP + "def more(): ...\n"),
     ("op_company", "no reference", "fastcnn/reference/scale.py", None),
     ("op_company", "no tests/ops", "tests/ops/test_scale.py", None),
-    ("op_company", "tests/cases.py", "tests/cases.py", '"""tests.cases: rows."""\n'),
+    ("op_company", "no rows", "tests/cases/__init__.py", '"""tests.cases: rows."""\n'),
     ("op_company", "ops/__init__.py", "fastcnn/ops/__init__.py", '"""fastcnn.ops: calculus."""\n'),
     ("op_company", "CHANGELOG.md", "CHANGELOG.md", "\n"),
     ("compiled_modules", "no row", "fastcnn/kernels/other.pyx", '"""kernels.other: ."""\n'),

@@ -1,0 +1,44 @@
+"""tests.cases: the one table of cases that reference, kernel, op and layer tests share. A bug fix starts with a row here."""
+
+from __future__ import annotations
+
+from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D_LAYERS, CONV2D_WIDTHS
+from .images import BATCH_NORM, IMAGES, RELU
+from .layouts import LAYOUT_ROWS, LAYOUTS, lay
+from .matrices import CROSS_ENTROPY, GEMM
+from .pool2d import ADAPTIVE, MAX_POOL2D, POOL2D
+from .tails import CHANNEL_TAILS
+
+__all__ = [
+    "ADAPTIVE",
+    "BATCH_NORM",
+    "CASES",
+    "CHANNEL_TAILS",
+    "CONV2D",
+    "CONV2D_BASIC",
+    "CONV2D_BLOCKS",
+    "CONV2D_CHANNELS",
+    "CONV2D_LAYERS",
+    "CONV2D_WIDTHS",
+    "CROSS_ENTROPY",
+    "GEMM",
+    "IMAGES",
+    "LAYOUTS",
+    "LAYOUT_ROWS",
+    "MAX_POOL2D",
+    "POOL2D",
+    "RELU",
+    "lay",
+]
+
+CASES: dict[str, dict] = {
+    **dict.fromkeys(("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight", "conv2d_backward_bias"), CONV2D),
+    "gemm": GEMM,
+    **dict.fromkeys(("max_pool2d_forward", "max_pool2d_backward"), MAX_POOL2D),
+    **dict.fromkeys(("avg_pool2d_forward", "avg_pool2d_backward"), POOL2D),
+    **dict.fromkeys(("adaptive_avg_pool2d_forward", "adaptive_avg_pool2d_backward"), ADAPTIVE),
+    **dict.fromkeys(("relu_forward", "relu_backward"), RELU),
+    **dict.fromkeys(("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"), BATCH_NORM),
+    **dict.fromkeys(("cross_entropy_forward", "cross_entropy_backward"), CROSS_ENTROPY),
+    **dict.fromkeys(("to_channels_last", "to_contiguous"), IMAGES),
+}

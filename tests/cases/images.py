@@ -1,0 +1,38 @@
+"""tests.cases.images: rows of batch normalisation, of elementwise operations and of the conversion of layouts."""
+
+from __future__ import annotations
+
+from .tails import CHANNEL_TAILS
+
+BATCH_NORM: dict[str, tuple[int, ...]] = {
+    "images": (3, 17, 6, 5),
+    "one_image": (1, 16, 4, 4),
+    "one_channel": (4, 1, 5, 5),
+    "many_channels": (2, 130, 3, 3),
+    "large_plane": (2, 8, 40, 40),
+    "large": (2, 40, 50, 51),
+    "long_vectors": (700, 300),
+    "vectors": (32, 19),
+    "two_vectors": (2, 65),
+    "one_value": (1, 6, 1, 1),
+    "batch_0": (0, 4, 3, 3),
+} | {f"channels_{c}": (2, c, 3, 4) for c in CHANNEL_TAILS}
+
+RELU: dict[str, tuple[int, ...]] = {
+    "images": (2, 5, 7, 3),
+    "vectors": (9, 13),
+    "one_axis": (101,),
+    "scalar": (),
+    "three_axes": (3, 4, 5),
+    "large": (2, 64, 33, 31),
+    "batch_0": (0, 3, 4, 4),
+} | {f"size_{n}": (n,) for n in range(1, 34)}
+
+IMAGES: dict[str, tuple[int, int, int, int]] = {  # for layout conversion
+    "small": (2, 3, 5, 7),
+    "one_channel": (3, 1, 6, 5),
+    "one_pixel": (2, 33, 1, 1),
+    "large": (2, 64, 31, 29),
+    "first_layer": (2, 3, 64, 64),
+    "batch_0": (0, 3, 4, 4),
+} | {f"channels_{c}": (1, c, 6, 7) for c in range(1, 34)}

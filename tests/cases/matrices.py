@@ -1,0 +1,36 @@
+"""tests.cases.matrices: rows of the matrix product and of cross-entropy."""
+
+from __future__ import annotations
+
+GEMM: dict[str, tuple[int, int, int]] = {  # m, k, n
+    "one": (1, 1, 1),
+    "square": (64, 64, 64),
+    "tail": (37, 29, 53),
+    "tall": (301, 20, 7),
+    "wide": (3, 18, 333),
+    "deep": (5, 2500, 9),
+    "deep_block": (33, 700, 40),
+    "row": (1, 128, 100),
+    "column": (129, 64, 1),
+    "outer": (40, 1, 50),
+    "linear": (64, 400, 120),
+    "blocks_of_rows": (2100, 70, 40),
+    "4_kib_rows": (300, 1024, 136),
+    "classifier": (7, 84, 10),
+    "empty_m": (0, 5, 4),
+    "empty_n": (4, 5, 0),
+    "empty_k": (4, 0, 5),
+}
+GEMM |= {f"m_{m}": (m, 11, 35) for m in range(1, 34)} | {f"n_{n}": (9, 13, n) for n in range(1, 34)}
+GEMM |= {f"mkn_{i}_{j}_{k}": (i, j, k) for i in (15, 17, 65) for j in (16, 33) for k in (31, 48, 65)}
+
+CROSS_ENTROPY: dict[str, tuple[int, int, float]] = {  # samples, classes, label_smoothing
+    "ten": (64, 10, 0.0),
+    "ten_smoothed": (64, 10, 0.1),
+    "one_sample": (1, 10, 0.0),
+    "two_classes": (33, 2, 0.05),
+    "one_class": (5, 1, 0.0),
+    "thousand": (9, 1000, 0.1),
+    "large": (601, 100, 0.1),
+    "batch_0": (0, 10, 0.0),
+} | {f"classes_{k}": (3, k, 0.2) for k in range(2, 34)}
