@@ -9,7 +9,7 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport prange, threadid
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 
 from fastcnn.errors import DtypeError, ShapeError
 
@@ -110,13 +110,14 @@ cdef Block coefficients(const fc_ukr *u, const Columns *c, fc_norm_job *job, con
 
 
 cdef object normalise(const fc_ukr *u, cnp.ndarray x, const Columns *c, cnp.ndarray mean, cnp.ndarray scale, cnp.ndarray shift,
-                      bint relu, object residual, int threads):
+                      bint relu, double ceiling, object residual, int threads):
     """(x - mean) * scale + shift (+ residual) (ReLU)."""
     cdef cnp.ndarray y = result(x), r
     cdef fc_norm_job job
     cdef Block _held = coefficients(u, c, &job, data(mean), data(scale), data(shift), NULL, NULL)
     cdef Py_ssize_t total = x.size
-    job.out, job.x, job.dy, job.y, job.residual, job.relu = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), NULL, NULL, NULL, relu
+    job.out, job.x, job.dy, job.y, job.residual = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), NULL, NULL, NULL
+    job.relu, job.ceiling = relu, ceiling
     if residual is not None:
         r = same(residual, x, "residual", threads)
         job.residual = cnp.PyArray_BYTES(r)
@@ -125,11 +126,11 @@ cdef object normalise(const fc_ukr *u, cnp.ndarray x, const Columns *c, cnp.ndar
     return y
 
 
-def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, residual=None, int threads=1):
+def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None, int threads=1):
     """Return (y, mean, var): y = weight * (x - mean) / sqrt(var + eps) + bias, with mean and biased variance of each channel.
 
     x is (batch, channels) or (batch, channels, height, width), float32 or float64; weight and bias are (channels,) or None.
-    With `residual` (like x) it is added to y; with `relu` y is max(y, 0) after that.
+    With `residual` (like x) it is added to y; with `relu` y is min(max(y, 0), ceiling) after that.
     """
     cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads)
     cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1), k
@@ -160,10 +161,11 @@ def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, residual
     v, s = data(var), data(scale)
     for k in range(channels):
         s[k] = data(gain)[k] / sqrt(v[k] + eps)
-    return normalise(u, a, &c, mean, scale, shift, relu, residual, threads), mean_out, var_out
+    return normalise(u, a, &c, mean, scale, shift, relu, ceiling, residual, threads), mean_out, var_out
 
 
-def batch_norm_inference(x, weight, bias, mean, var, double eps, *, bint relu=False, residual=None, int threads=1):
+def batch_norm_inference(x, weight, bias, mean, var, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None,
+                         int threads=1):
     """Return y = weight * (x - mean) / sqrt(var + eps) + bias with given statistics; arguments as in batch_norm_forward."""
     cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads)
     cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1), k
@@ -177,7 +179,7 @@ def batch_norm_inference(x, weight, bias, mean, var, double eps, *, bint relu=Fa
         data(scale)[k] = data(gain)[k] / sqrt(data(variance)[k] + eps)
     c = plan(u, a.size // channels, channels)
     return normalise(u, a, &c, per_channel(mean, channels, "mean", 0.0), scale, per_channel(bias, channels, "bias", 0.0), relu,
-                     residual, crew(2.0 * a.size * u.item, threads))
+                     ceiling, residual, crew(2.0 * a.size * u.item, threads))
 
 
 cdef void take_sums(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, double *sums, double *products, double *parts,
@@ -207,11 +209,12 @@ cdef void sum_tile(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, P
     u.norm_sums(&job, sums + t.part, products + t.part)
 
 
-def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint relu=False, y=None, int threads=1):
+def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint relu=False, double ceiling=INFINITY, y=None,
+                        int threads=1):
     """Return (dx, dweight, dbias) of batch_norm_forward, through the statistics too.
 
     dx = weight / sqrt(var + eps) * (g - mean(g) - xhat * mean(g * xhat)), g the gradient behind the ReLU: dy itself; with
-    `relu` dy where the output was positive, recomputed from x (give the `bias` of forward). After a residual sum and a ReLU
+    `relu` dy where 0 < output < ceiling, recomputed from x (give the `bias` of forward). After a residual sum and a ReLU
     give the output `y` instead; the result is then (dx, dweight, dbias, dresidual).
     """
     cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), g = same(dy, a, "dy", threads), saved, dresidual = None
@@ -244,7 +247,7 @@ def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint
         parts = block(2 * c.blocks * channels * sizeof(double))
         scratch = block(threads * 2 * scratch_width(&c) * u.item)
         job.x, job.dy, job.residual, job.relu, job.scratch = cnp.PyArray_BYTES(a), cnp.PyArray_BYTES(g), NULL, relu, scratch.data
-        job.y, job.out = NULL, NULL
+        job.y, job.out, job.ceiling = NULL, NULL, ceiling
         if y is not None:
             job.y, job.out = cnp.PyArray_BYTES(saved), cnp.PyArray_BYTES(dresidual)
         with nogil:

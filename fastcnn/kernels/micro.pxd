@@ -59,6 +59,7 @@ cdef extern from "ukr.h" nogil:
         const void *slope
         const void *offset
         Py_ssize_t width, rows, stride, n
+        double ceiling
         int relu, past_cache
 
     ctypedef struct fc_depthwise_job:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as _np
+
 from ..errors import ArgumentError
 from ..reference import adaptive_avg_pool2d as _adaptive
 from ..reference import avg_pool2d as _avg
@@ -90,24 +92,32 @@ def _max_pool2d_reference(x, case, need_index=True):
     return y, index if need_index else None
 
 
-def _batch_norm_reference(x, weight, bias, eps, relu=False, residual=None):
+def _clipped(y, relu, ceiling):
+    return _np.minimum(_relu.relu_forward(y), y.dtype.type(ceiling)) if relu else y
+
+
+def _batch_norm_reference(x, weight, bias, eps, relu=False, ceiling=float("inf"), residual=None):
     y, mean, var = _bn.batch_norm_forward(x, weight, bias, eps)
     y = y if residual is None else y + residual
-    return _relu.relu_forward(y) if relu else y, mean, var
+    return _clipped(y, relu, ceiling), mean, var
 
 
-def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, y=None):
+def _unclipped(dy, y, ceiling):
+    return _np.where(y >= ceiling, dy.dtype.type(0), _relu.relu_backward(dy, y))
+
+
+def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, ceiling=float("inf"), y=None):
     if y is None:
         y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps) if relu else None
-        return _bn.batch_norm_backward(dy if y is None else _relu.relu_backward(dy, y), x, weight, mean, var, eps)
-    dresidual = _relu.relu_backward(dy, y)
+        return _bn.batch_norm_backward(dy if y is None else _unclipped(dy, y, ceiling), x, weight, mean, var, eps)
+    dresidual = _unclipped(dy, y, ceiling)
     return (*_bn.batch_norm_backward(dresidual, x, weight, mean, var, eps), dresidual)
 
 
-def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False, residual=None):
+def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False, ceiling=float("inf"), residual=None):
     y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps)
     y = y if residual is None else y + residual
-    return _relu.relu_forward(y) if relu else y
+    return _clipped(y, relu, ceiling)
 
 
 def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]:

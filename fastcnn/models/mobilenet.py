@@ -35,7 +35,7 @@ class InvertedResidual(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x):
-        return x + self.conv(x) if self.use_shortcut else self.conv(x)
+        return self.conv.plus(x, x) if self.use_shortcut else self.conv(x)
 
 
 def _divisible(channels: float) -> int:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 from ..errors import DtypeError
-from .activation import ReLU
+from .fusion import fuses, norm_activation, unseen
 from .module import Module
-from .norm import BatchNorm2d
 
 
 class _Numbered(Module):
@@ -73,18 +72,8 @@ class _Numbered(Module):
         return self
 
 
-def _fuses(module: Module, after: Module) -> bool:
-    """Whether the pair is a training BatchNorm2d and a ReLU, and no hook expects what stands between them."""
-    return (
-        type(after) is ReLU
-        and type(module) is BatchNorm2d
-        and module.training
-        and not (module._forward_hooks or module._forward_pre_hooks or after._forward_hooks or after._forward_pre_hooks)
-    )
-
-
 class Sequential(_Numbered):
-    """Modules applied one after the other; in training, a ReLU after a BatchNorm2d runs in the same pass over memory.
+    """Modules applied one after the other; a ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory.
 
     Parameters
     ----------
@@ -104,17 +93,27 @@ class Sequential(_Numbered):
             self._insert_last(name, module)
 
     def forward(self, x):
-        modules = [value for value in self.__dict__.values() if isinstance(value, Module)]
-        fused = None
-        for module, after in zip_longest(modules, modules[1:]):
-            if module is fused:
-                continue
-            if isinstance(module, BatchNorm2d) and after is not None and _fuses(module, after):
-                fused = after
-                x = module.forward(x, relu=True)
-            else:
-                x = module(x)
-        return x
+        return _run(list(self), x)
+
+    def plus(self, x, residual):
+        """Return self(x) + residual; a BatchNorm2d at the end takes the sum into its own pass."""
+        modules = list(self)
+        if not (modules and unseen(self) and fuses(modules[-1])):
+            return self(x) + residual
+        return norm_activation(_run(modules[:-1], x), modules[-1], residual=residual)
+
+
+def _run(modules: list[Module], x):
+    fused = None
+    for module, after in zip_longest(modules, modules[1:]):
+        if module is fused:
+            continue
+        if after is not None and fuses(module, after):
+            fused = after
+            x = norm_activation(x, module, after)
+        else:
+            x = module(x)
+    return x
 
 
 class ModuleList(_Numbered):

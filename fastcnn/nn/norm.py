@@ -30,7 +30,7 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(num_features, dtype=np.float32) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), dtype=np.int64) if track_running_stats else None)
 
-    def forward(self, x, relu=False):
+    def forward(self, x, ceiling=None, residual=None):
         if isinstance(x, Tensor) and x.data.ndim != self.axes:
             raise ShapeError(
                 f"{type(self).__name__}: x must have {self.axes} axes (batch, channels, ...), got x.shape={x.data.shape}"
@@ -43,7 +43,9 @@ class _BatchNorm(Module):
             momentum = 1.0 / max(seen, 1)
         batch_statistics = training or self.running_mean is None
         running = self.running_mean, self.running_var
-        return batch_norm(x, *running, self.weight, self.bias, batch_statistics, momentum, self.eps, relu=relu)
+        return batch_norm(
+            x, *running, self.weight, self.bias, batch_statistics, momentum, self.eps, ceiling=ceiling, residual=residual
+        )
 
     def extra_repr(self) -> str:
         return (

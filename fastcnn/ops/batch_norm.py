@@ -19,13 +19,23 @@ class BatchNormCase(NamedTuple):
     eps: float
     running_mean: Tensor | None
     running_var: Tensor | None
-    relu: bool = False
+    ceiling: float | None = None
 
 
 def batch_norm(
-    x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5, *, relu=False
+    x,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+    *,
+    ceiling=None,
+    residual=None,
 ) -> Tensor:
-    """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1), then max(y, 0) if `relu`.
+    """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1), plus `residual`, ReLU if asked for.
 
     Parameters
     ----------
@@ -38,13 +48,18 @@ def batch_norm(
     training : bool
         Use the mean and (biased) variance of this batch.
     momentum, eps : float
-    relu : bool
-        Apply ReLU in the same pass over memory; needs `training`.
+    ceiling : float, optional
+        Return min(max(y, 0), ceiling), computed in the same pass over memory: inf is ReLU, 6 is ReLU6. The gradient passes
+        where 0 < y < ceiling.
+    residual : Tensor or array_like, like x, optional
+        Added to y in the same pass, before the ReLU.
 
     Raises
     ------
     ShapeError
         If sizes do not agree, or a training batch has only one value per channel.
+    ArgumentError
+        If running statistics are missing without `training`, or `ceiling` is not above zero.
     """
     x = float_tensor("batch_norm", "x", x)
     shape = x.data.shape
@@ -62,37 +77,55 @@ def batch_norm(
         raise ShapeError(f"batch_norm: training needs more than one value per channel (x.shape={shape})")
     if not training and (running_mean is None or running_var is None):
         raise ArgumentError("batch_norm: without training, running_mean and running_var are needed")
-    if relu and not training:
-        raise ArgumentError("batch_norm: relu=True needs training=True")
-    case = BatchNormCase(bool(training), eps, running_mean, running_var, bool(relu))
-    y, saved = _forward(x.data, None if weight is None else weight.data, None if bias is None else bias.data, case)
+    if ceiling is not None and not ceiling > 0:
+        raise ArgumentError(f"batch_norm: ceiling must be above 0, got {ceiling!r}")
+    if residual is not None:
+        residual = same_dtype("batch_norm", x, "residual", residual)
+        if residual.data.shape != shape:
+            raise ShapeError(f"batch_norm: residual must have x.shape={shape}, got {residual.data.shape}")
+    case = BatchNormCase(bool(training), eps, running_mean, running_var, None if ceiling is None else float(ceiling))
+    w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
+    y, saved = _forward(x.data, w, b, r, case)
     if training and running_mean is not None and running_var is not None and x.data.size:
         count = x.data.size // shape[1]
         unbiased = saved[3] * saved[3].dtype.type(count / (count - 1))
         for running, statistic in ((running_mean, saved[2]), (running_var, unbiased)):
             running.data += running.data.dtype.type(momentum) * (statistic - running.data)
             running.version += 1
-    return record("batch_norm", (x, weight, bias), y, _backward, saved, case)
+    inputs = (x, weight, bias) if residual is None else (x, weight, bias, residual)
+    return record("batch_norm", inputs, y, _backward, saved, case)
 
 
-def _forward(x, w, b, case):
-    if not case.training:
+def _forward(x, w, b, residual, case):
+    options = {} if case.ceiling is None else {"relu": True, "ceiling": case.ceiling}
+    if residual is not None:
+        options["residual"] = residual
+    if case.training:
+        y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, **options)
+    else:
         mean, var = case.running_mean.data, case.running_var.data
-        return kernels.batch_norm_inference(x, w, b, mean, var, case.eps), (x, w, mean, var, b)
-    y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, relu=case.relu)
-    return y, (x, w, mean, var, b)
+        y = kernels.batch_norm_inference(x, w, b, mean, var, case.eps, **options)
+    # Behind a ReLU the mask is computed again from x, except where y holds more than x tells.
+    kept = y if case.ceiling is not None and (residual is not None or not case.training) else None
+    return y, (x, w, mean, var, b, kept)
 
 
 def _backward(dy, saved, case, needs):
-    x, w, mean, var, b = saved
+    x, w, mean, var, b, y = saved
+    if case.training and case.ceiling is None:
+        gradients = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps)
+        return gradients if len(needs) == 3 else (*gradients, dy)
     if case.training:
-        return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=case.relu)
+        return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=True, ceiling=case.ceiling, y=y)
+    if case.ceiling is not None:
+        dy = np.where((y <= 0) | (y >= case.ceiling), dy.dtype.type(0), dy)
     along = (-1, 1, 1)[: x.ndim - 1]  # (channels,) -> broadcast against x
     over = (0, 2, 3)[: x.ndim - 1]
     rstd = 1 / np.sqrt(var + x.dtype.type(case.eps))
     scale = rstd if w is None else rstd * w
-    return (
+    gradients = (
         dy * scale.reshape(along) if needs[0] else None,
         (dy * (x - mean.reshape(along))).sum(axis=over) * rstd if needs[1] else None,
         dy.sum(axis=over) if needs[2] else None,
     )
+    return gradients if len(needs) == 3 else (*gradients, dy)

@@ -7,15 +7,15 @@ import fastcnn as fc
 from fastcnn import kernels, nn
 
 
-def chain(dtype):
+def chain(dtype, activation=nn.ReLU):
     fc.manual_seed(0)
     layers = (
         nn.Conv2d(3, 5, 3, padding=1, bias=False),
         nn.BatchNorm2d(5),
-        nn.ReLU(),
+        activation(),
         nn.Conv2d(5, 4, 3),
         nn.BatchNorm2d(4),
-        nn.ReLU(),
+        activation(),
     )
     net = nn.Sequential(*layers).to(dtype)
     for layer in net:
@@ -31,15 +31,16 @@ def gradients(net, x, y):
     return [t.grad.numpy().copy() for t in (x, *net.parameters())]
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_fused_equals_the_two_layers(dtype):
-    net, x = chain(dtype)
+def test_fused_equals_the_two_layers(dtype, activation):
+    net, x = chain(dtype, activation)
     fused = net(x)
     assert fused.node.op == "batch_norm"
     plain = x
     for layer in net:
         plain = layer(plain)
-    assert plain.node.op == "relu"
+    assert plain.node.op == ("relu" if activation is nn.ReLU else "clamp")
     assert np.array_equal(fused.numpy(), plain.numpy())
     for a, b in zip(gradients(net, x, net(x)), gradients(net, x, plain), strict=True):
         assert np.array_equal(a, b)
@@ -52,6 +53,31 @@ def test_hooks_and_evaluation_see_every_layer():
         assert net[:3](x).node.op == "relu"
     assert seen[0] < 0
     assert net.eval()(x).node.op == "relu"
+
+
+def test_evaluation_fuses_where_nothing_is_recorded(monkeypatch):
+    net, x = chain("f4")
+    net.eval()
+    plain = net(x).numpy()
+    monkeypatch.setattr(nn.ReLU, "forward", None)
+    with fc.no_grad():
+        assert np.array_equal(net(x).numpy(), plain)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_plus_takes_the_sum_into_the_norm(dtype):
+    net, x = chain(dtype)
+    net = net[:2]
+    net[0] = nn.Conv2d(3, 3, 3, padding=1).to(dtype)
+    net[1] = nn.BatchNorm2d(3).to(dtype)
+    fused, plain = net.plus(x, x), net(x) + x
+    assert fused.node.op == "batch_norm" and plain.node.op == "add"
+    assert np.array_equal(fused.numpy(), plain.numpy())
+    for a, b in zip(gradients(net, x, net.plus(x, x)), gradients(net, x, plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12 if dtype == "f8" else 1e-5, atol=1e-12 if dtype == "f8" else 1e-5)
+    with net[1].register_forward_hook(lambda module, inputs, output: None):
+        assert net.plus(x, x).node.op == "add"
+    assert nn.Sequential().plus(x, x).node.op == "add"
 
 
 @pytest.mark.parametrize("shape", [(6, 7), (3, 5, 4, 4)])

@@ -40,6 +40,23 @@ def test_gradient_in_evaluation(shape, affine):
     assert gradcheck(lambda x, *wb: batch_norm(x, mean, var, *wb), (real(*shape), *parameters(shape)[: 2 * affine]))
 
 
+@pytest.mark.parametrize("ceiling", [None, np.inf, 0.6])
+@pytest.mark.parametrize("added", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_residual_and_relu(training, added, ceiling):
+    """The fused form is the sum and the clipping after the plain one, in value and gradient."""
+    x, r, mean, var = real(2, 3, 4, 5), real(2, 3, 4, 5, seed=5), real(3, seed=3), positive(3, seed=4)
+    running = (None, None) if training else (mean, var)
+
+    def f(x, w, b, *residual):
+        return batch_norm(x, *running, w, b, training, ceiling=ceiling, residual=residual[0] if residual else None)
+
+    inputs = (x, *parameters(x.shape), *([r] if added else []))
+    assert gradcheck(f, inputs)
+    plain = batch_norm(x, *running, *parameters(x.shape), training).data + (r if added else 0)
+    np.testing.assert_allclose(f(*inputs).data, plain if ceiling is None else plain.clip(0, ceiling), rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_memory_layout(layout, training):
@@ -82,6 +99,8 @@ BAD = [
     (X, C, C, {"eps": float("nan")}, ArgumentError, "eps must be between 0 and inf, got nan"),
     (X, C.astype("f"), C, {}, DtypeError, "x and running_mean must have the same dtype, got float64 and float32"),
     (X.astype("f"), None, None, {"weight": C, "training": True}, DtypeError, "x and weight must have the same dtype"),
+    (X, C, C, {"ceiling": 0.0}, ArgumentError, "ceiling must be above 0, got 0.0"),
+    (X, C, C, {"residual": X[:1]}, ShapeError, r"residual must have x.shape=\(2, 3, 4, 4\), got \(1, 3, 4, 4\)"),
     (X.astype(int), C, C, {}, DtypeError, "x must be float32 or float64, got int64"),
 ]
 

@@ -55,10 +55,10 @@ static void FC_FN(merge_moments)(double *mean, double *m2, const double *part_me
         }
 }
 
-/* The coefficients of one vector of columns; slope and offset in backward only. */
+/* The coefficients of one vector of columns; slope and offset in backward only. `ceiling` is the ReLU's. */
 #define coefficients FC_FN(coefficients)
 typedef struct {
-    vec mean, scale, shift, slope, offset;
+    vec mean, scale, shift, slope, offset, ceiling;
 } coefficients;
 
 INLINE coefficients FC_FN(coefficients_at)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int backward) {
@@ -68,10 +68,22 @@ INLINE coefficients FC_FN(coefficients_at)(const fc_norm_job *f, ptrdiff_t j, pt
     c.shift = load_part((const real *)f->shift + j, n);
     c.slope = backward ? load_part((const real *)f->slope + j, n) : splat(0);
     c.offset = backward ? load_part((const real *)f->offset + j, n) : splat(0);
+    c.ceiling = splat((real)f->ceiling);
     return c;
 }
 
 INLINE vec FC_FN(normalised)(const coefficients *c, vec x) { return (x - c->mean) * c->scale + c->shift; }
+
+/* NaN stays NaN. */
+INLINE vec FC_FN(clipped)(const coefficients *c, vec y) {
+    const ivec above = (ivec)(y > c->ceiling);
+    return relu_vec((vec)(((ivec)y & ~above) | ((ivec)c->ceiling & above)));
+}
+
+/* dy where 0 < y < ceiling or y is NaN, else zero. */
+INLINE vec FC_FN(inside)(const coefficients *c, vec dy, vec y) {
+    return (vec)((ivec)FC_FN(positive)(dy, y) & ~(ivec)(y >= c->ceiling));
+}
 
 INLINE void FC_FN(norm_store)(const fc_norm_job *f, ptrdiff_t at, vec v, ptrdiff_t n) {
     if (n == LANES && f->past_cache)
@@ -89,7 +101,7 @@ INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, p
         const ptrdiff_t here = at + k * f->width + j;
         vec y = FC_FN(normalised)(&c, load_part((const real *)f->x + here, n));
         if (residual) y += load_part((const real *)f->residual + here, n);
-        FC_FN(norm_store)(f, here, relu ? relu_vec(y) : y, n);
+        FC_FN(norm_store)(f, here, relu ? FC_FN(clipped)(&c, y) : y, n);
     }
 }
 
@@ -131,7 +143,7 @@ INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptr
     const vec dy = load_part((const real *)f->dy + at, n);
     if (mask == FC_FN(mask_none)) return dy;
     const vec y = mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(normalised)(c, x);
-    const vec masked = FC_FN(positive)(dy, y);
+    const vec masked = FC_FN(inside)(c, dy, y);
     if (mask == FC_FN(mask_saved)) store_part((real *)f->out + at, masked, n);
     return masked;
 }

@@ -84,6 +84,7 @@ typedef struct {
     const void *mean, *scale, *shift, *slope, *offset; /* slope, offset: backward only */
     ptrdiff_t width, rows, stride;                     /* of a tile of sums */
     ptrdiff_t n;                                       /* elements of an elementwise run */
+    double ceiling;                                    /* of the ReLU; infinity: none */
     int relu;
     int past_cache; /* of an elementwise run: out is aligned to a vector, width a multiple of the lanes, and too large for caches */
 } fc_norm_job;
