@@ -20,13 +20,14 @@ RANKS = {
     "data": 5,
     "graph": 5,
     "io": 6,
-    "models": 6,
-    "prune": 6,
-    "runtime": 6,
-    "train": 6,
-    "compress": 7,
-    "report": 7,
-    "cli": 8,
+    "models": 7,
+    "prune": 7,
+    "runtime": 7,
+    "train": 7,
+    "compress": 8,
+    "report": 8,
+    "sklearn": 8,
+    "cli": 9,
 }
 README_HEADINGS = ["What lives here", "May import", "To add one", "Not here"]
 README_LINES = 30

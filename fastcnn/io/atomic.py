@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +14,11 @@ from secrets import token_hex
 
 from ..errors import ArgumentError
 
+# What a file system without locks or without fsync of folders answers.
+_UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EBADF}
 
-def replace_file(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
+
+def replace_file(path: str | os.PathLike, write: Callable[[Path], object]) -> None:
     """Call `write(temporary path)`, then put that file in the place of `path`.
 
     Parameters
@@ -32,15 +38,18 @@ def replace_file(path: str | os.PathLike, write: Callable[[Path], None]) -> None
     Notes
     -----
     The order is: write, fsync of the file, rename over `path`, fsync of the folder. A process killed in between may leave a
-    file `.<name>.<random>.tmp` behind, never a partial `path`.
+    file `.<name>.<random>.tmp` behind, never a partial `path`; the next save to the same path removes it. The writer holds a
+    lock on its temporary file, and the system drops the lock of a dead process, so the file of a living writer stays.
     """
     target = Path(os.path.realpath(path))
     old = target.stat() if target.exists() else None
     if old is not None and not stat.S_ISREG(old.st_mode):
         raise ArgumentError(f"save: {target} exists and is not a regular file")
-    temporary = target.with_name(f".{target.name[:200]}.{token_hex(8)}.tmp")
-    mode = _create(temporary, old)
+    prefix = f".{target.name[:200]}."
+    _remove_abandoned(target.parent, prefix)
+    temporary, lock = _create(target, prefix, old)
     try:
+        mode = stat.S_IMODE(os.fstat(lock).st_mode if old is None else old.st_mode)
         write(temporary)
         _flush(temporary, mode, old)
         os.replace(temporary, target)
@@ -48,16 +57,42 @@ def replace_file(path: str | os.PathLike, write: Callable[[Path], None]) -> None
         with suppress(OSError):
             temporary.unlink()
         raise
+    finally:
+        os.close(lock)
     _fsync_folder(target.parent)
 
 
-def _create(temporary: Path, old: os.stat_result | None) -> int:
-    """Create the file, private where the old one may be, and return the mode that it shall end with."""
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if old is None else 0o600)
-    try:
-        return stat.S_IMODE(os.fstat(descriptor).st_mode if old is None else old.st_mode)
-    finally:
-        os.close(descriptor)
+def _create(target: Path, prefix: str, old: os.stat_result | None) -> tuple[Path, int]:
+    """Create the temporary file, private where the old one may be; return its path and a descriptor that holds its lock."""
+    while True:
+        temporary = target.with_name(f"{prefix}{token_hex(8)}.tmp")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if old is None else 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                os.close(descriptor)
+                temporary.unlink()
+                raise
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor
+        os.close(descriptor)  # another process took it for an abandoned one before the lock was ours
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove the temporary files of this target whose writers are dead: those that nobody has locked."""
+    pattern = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.tmp")
+    with suppress(OSError):
+        for name in filter(pattern.fullmatch, os.listdir(folder)):
+            for access in (os.O_RDWR, os.O_RDONLY):  # locks over NFS need a file open for writing; a mode of 0400 forbids it
+                with suppress(OSError):
+                    descriptor = os.open(folder / name, access | os.O_NOFOLLOW | os.O_NONBLOCK)
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        os.unlink(folder / name)
+                    finally:
+                        os.close(descriptor)
+                    break
 
 
 def _flush(temporary: Path, mode: int, old: os.stat_result | None) -> None:
@@ -77,5 +112,8 @@ def _fsync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
     finally:
         os.close(descriptor)

@@ -14,21 +14,27 @@ from .atomic import replace_file
 
 # The shortest entry of a tensor is 55 bytes and becomes 1.8 kB of objects: 1 MiB of header takes 35 MiB to read.
 MAX_HEADER = 1 << 20
-_KINDS = "fiub"
+# NumPy's kind and size -> the format's name. Kinds and sizes that are not here cannot be saved.
+DTYPES = {
+    **{f"f{size}": f"F{8 * size}" for size in (2, 4, 8)},
+    **{f"{kind}{size}": f"{kind.upper()}{8 * size}" for kind in "iu" for size in (1, 2, 4, 8)},
+    "b1": "BOOL",
+}
 
 
-def _checked_array(name: str, value) -> np.ndarray:
-    array = np.asarray(getattr(value, "data", value) if not isinstance(value, np.ndarray) else value)
-    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
+def checked_array(name: str, value) -> np.ndarray:
+    """Return the array of `value`; DtypeError when the format cannot hold its dtype."""
+    array = value if isinstance(value, np.ndarray) else np.asarray(getattr(value, "data", value))
+    if array.dtype.str[1:] not in DTYPES:
         raise DtypeError(f"save: {name!r} must be an array of floats, ints or bools, got {array.dtype}")
-    # (a 0-d array stays 0-d; channels-last memory is written in the logical order)
-    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+    return array
 
 
 def write_arrays(path: str | os.PathLike, arrays: Mapping[str, object], metadata: Mapping[str, str] | None = None) -> None:
     """Write `arrays` (name to ndarray or Tensor) and `metadata` (str to str) to `path`.
 
-    The save is atomic (see `io.atomic`), so writing over a file that is mapped, by this process or another, is safe.
+    The save is atomic (see `io.atomic`), so writing over a file that is mapped, by this process or another, is safe. The same
+    arrays and metadata give the same bytes. Memory: one array in C order at a time.
 
     Raises
     ------
@@ -36,28 +42,48 @@ def write_arrays(path: str | os.PathLike, arrays: Mapping[str, object], metadata
         When a value is not an array of floats, ints or bools.
     ArgumentError
         When a name is not a string, or the names and metadata need more than 1 MiB.
+    OSError
+        When the file cannot be written; the old file is then intact.
     """
     metadata = dict(metadata or {})
     for key in (*arrays, *metadata, *metadata.values()):
         if not isinstance(key, str):
             raise ArgumentError(f"save: names and metadata must be strings, got {key!r}")
-    checked = {name: _checked_array(name, value) for name, value in arrays.items()}
-    header = sum(len(json.dumps(key)) + 100 for key in checked) + len(json.dumps(metadata))
-    if header > MAX_HEADER:
-        raise ArgumentError(f"save: names and metadata take about {header} bytes, the limit is {MAX_HEADER}")
-    if "__metadata__" in checked:
+    if "__metadata__" in arrays:
         raise ArgumentError("save: the name '__metadata__' is reserved by the file format")
-    replace_file(path, lambda temporary: _save(checked, temporary, metadata))
+    checked = {name: checked_array(name, value) for name, value in arrays.items()}
+    order = sorted(checked, key=lambda name: (-checked[name].dtype.itemsize, name))  # so that every array is aligned
+    header = _header([(name, checked[name]) for name in order], metadata)
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:
+            file.write(header)
+            for name in order:
+                file.write(stored_bytes(checked[name]))
+
+    replace_file(path, write)
 
 
-def _save(arrays: dict[str, np.ndarray], path: Path, metadata: dict[str, str]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
+def stored_bytes(array: np.ndarray) -> memoryview:
+    """Return the bytes of an array as the file holds them: little-endian, in C order, shared with it where possible."""
+    return np.asarray(array, array.dtype.newbyteorder("<"), order="C").reshape(-1).view("u1").data
 
+
+def _header(arrays: list[tuple[str, np.ndarray]], metadata: dict[str, str]) -> bytes:
+    """Return the head of the file: the length of the JSON in 8 bytes, the JSON, spaces up to a multiple of 8."""
+    entries: dict = {"__metadata__": metadata} if metadata else {}
+    end = 0
+    for name, array in arrays:
+        start, end = end, end + array.nbytes
+        entries[name] = {"dtype": DTYPES[array.dtype.str[1:]], "shape": array.shape, "data_offsets": (start, end)}
     try:
-        save_file(arrays, path, metadata=metadata or None)
-    except SafetensorError as error:  # arrays and names are checked: what is left is the disk
-        raise OSError(f"save: {error}") from error
+        text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"save: names and metadata must be text that UTF-8 can hold ({error})") from None
+    text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER:
+        raise ArgumentError(f"save: names and metadata take {len(text)} bytes, the limit is {MAX_HEADER}")
+    return len(text).to_bytes(8, "little") + text
 
 
 def read_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, str]]:
