@@ -35,7 +35,12 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 FORBIDDEN_IMPORTS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")  # in pieces, or this line would break its own rule
 # Files of fastcnn/ops that are not an op: what their README says of them.
-NOT_OPS = {"comparison": "results without gradient", "methods": "operators of Tensor", "operands": "checks and type rules"}
+NOT_OPS = {
+    "comparison": "results without gradient",
+    "losses": "what the losses share",
+    "methods": "operators of Tensor",
+    "operands": "checks and type rules",
+}
 
 
 def sources(root: Path, *parts: str, suffixes: tuple[str, ...] = (".py", ".pyi", ".pyx", ".pxd")) -> Iterator[Path]:

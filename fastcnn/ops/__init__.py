@@ -6,6 +6,7 @@ from .adaptive_max_pool2d import adaptive_max_pool2d
 from .add import add
 from .avg_pool2d import avg_pool2d
 from .batch_norm import BatchNormCase, batch_norm
+from .binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from .cast import cast
 from .clamp import clamp
 from .comparison import argmax, eq, ge, gt, le, lt, ne
@@ -17,6 +18,9 @@ from .dropout import dropout
 from .exp import exp
 from .flatten import flatten
 from .getitem import getitem
+from .huber_loss import huber_loss
+from .kl_div import kl_div
+from .l1_loss import l1_loss
 from .linear import linear
 from .log import log
 from .log_softmax import log_softmax
@@ -24,13 +28,17 @@ from .matmul import matmul
 from .max import max
 from .max_pool2d import max_pool2d
 from .mean import mean
+from .mse_loss import mse_loss
 from .mul import mul
 from .neg import neg
+from .nll_loss import nll_loss
 from .pad import pad
 from .permute import permute
 from .pow import pow
 from .relu import relu
 from .reshape import reshape
+from .smooth_l1_loss import smooth_l1_loss
+from .soft_cross_entropy import soft_cross_entropy
 from .softmax import softmax
 from .sqrt import sqrt
 from .sub import sub
@@ -45,6 +53,7 @@ __all__ = [
     "argmax",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy_with_logits",
     "cast",
     "clamp",
     "concat",
@@ -58,6 +67,9 @@ __all__ = [
     "ge",
     "getitem",
     "gt",
+    "huber_loss",
+    "kl_div",
+    "l1_loss",
     "le",
     "linear",
     "log",
@@ -67,14 +79,18 @@ __all__ = [
     "max",
     "max_pool2d",
     "mean",
+    "mse_loss",
     "mul",
     "ne",
     "neg",
+    "nll_loss",
     "pad",
     "permute",
     "pow",
     "relu",
     "reshape",
+    "smooth_l1_loss",
+    "soft_cross_entropy",
     "softmax",
     "sqrt",
     "sub",

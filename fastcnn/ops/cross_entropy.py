@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd import Tensor, record
-from ..errors import ArgumentError, ShapeError
 from ..kernels import select as kernels
+from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled, reduced, share, smoothed
 from .operands import as_tensor, class_numbers, float_tensor, number, whole
+from .soft_cross_entropy import soft_cross_entropy
 
 
 class CrossEntropyCase(NamedTuple):
@@ -20,66 +21,73 @@ class CrossEntropyCase(NamedTuple):
     ignore_index: int
 
 
-def cross_entropy(x, target, *, reduction="mean", label_smoothing=0.0, ignore_index=-100) -> Tensor:
-    """Return -sum over k of q[n, k] log p[n, k], p = softmax(x), q the smoothed one-hot target.
+def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0.0, ignore_index=-100) -> Tensor:
+    """Return -weight[t] * sum over k of q[k] log p[k] for each target t, p = softmax(x), q the smoothed one-hot target.
 
-    q[n, k] = (1 - label_smoothing) [k == target[n]] + label_smoothing / classes.
+    q[k] = (1 - label_smoothing) [k == t] + label_smoothing / classes. With both weight and label_smoothing each class k is
+    weighted by its own weight[k].
 
     Parameters
     ----------
-    x : Tensor or array_like, (batch, classes)
+    x : Tensor or array_like, (batch, classes), (batch, classes, ...) or (classes,)
         Logits, float32 or float64.
-    target : Tensor or array_like, (batch,)
-        Class numbers, any integer dtype, 0 .. classes - 1 or `ignore_index`.
+    target : Tensor or array_like, the shape of x without the classes
+        Class numbers, any integer dtype, 0 .. classes - 1 or `ignore_index`. Or probabilities: float, the shape of x; see
+        `soft_cross_entropy`.
+    weight : Tensor or array_like, (classes,), optional
+        Of each class; gets no gradient.
     reduction : {"mean", "sum", "none"}
-        The mean is over the samples that are not ignored; it is NaN if there is none.
+        The mean is over the targets that are not ignored, weighted by `weight`; it is NaN if there is none.
     label_smoothing : float, 0 .. 1
     ignore_index : int
-        Samples with this target have loss and gradient zero.
+        Targets of this number have loss and gradient zero.
 
     Returns
     -------
-    Tensor, () or (batch,) for "none"
+    Tensor, () or the shape of target for "none"
 
     Raises
     ------
     ShapeError, DtypeError, ArgumentError
         Also for targets that are not integers (a NaN label is a float) or out of range.
     """
-    x = float_tensor("cross_entropy", "x", x)
-    target = as_tensor("cross_entropy", "target", target).data
-    if x.data.ndim != 2 or target.shape != x.data.shape[:1]:
-        raise ShapeError(
-            "cross_entropy: x must be (batch, classes) and target (batch,), "
-            f"got x.shape={x.data.shape}, target.shape={target.shape}"
-        )
-    if reduction not in ("mean", "sum", "none"):
-        raise ArgumentError(f"cross_entropy: reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    x, target = float_tensor("cross_entropy", "x", x), as_tensor("cross_entropy", "target", target)
+    if target.data.dtype.kind == "f" and target.data.shape == x.data.shape:
+        return soft_cross_entropy(x, target, weight, reduction=reduction, label_smoothing=label_smoothing)
+    x, labels = labelled("cross_entropy", x, target)
+    w = class_weights("cross_entropy", x, weight)
     smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
+    reduction = checked_reduction("cross_entropy", reduction)
     case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
-    target, ignored = class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
-    loss, saved = _forward(x.data, target, ignored, case)
+    target, ignored = class_numbers("cross_entropy", labels.data, x.data.shape, case.ignore_index)
+    if w is not None and smoothing:
+        q = from_class_rows(smoothed(target, ignored, len(w), smoothing, w.dtype), x.data.shape)
+        each = soft_cross_entropy(x, q, w, reduction="none" if reduction == "none" else "sum")
+        total = float(np.sum(w[target], where=True if ignored is None else ~ignored))
+        return each / (total or np.nan) if reduction == "mean" else each
+    loss, saved = _forward(x.data, target, ignored, w, case)
     return record("cross_entropy", (x,), loss, _backward, saved, case)
 
 
-def _forward(x, target, ignored, case):
-    loss, probs = kernels.cross_entropy_forward(x, target, case.label_smoothing)
-    count = len(target)
+def _forward(x, target, ignored, w, case):
+    loss, probs = kernels.cross_entropy_forward(class_rows(x), target.ravel(), case.label_smoothing)
+    loss = loss.reshape(target.shape)
+    scale = None if w is None else w[target]
+    count = target.size if ignored is None else target.size - int(ignored.sum())
+    if scale is not None:
+        count = float(np.sum(scale, where=True if ignored is None else ~ignored))
+        loss = loss * scale
     if ignored is not None:
-        loss[ignored] = 0
-        count -= int(ignored.sum())
-    if case.reduction != "none":
-        loss = loss.sum()
-    if case.reduction == "mean":
-        loss = loss / loss.dtype.type(count) if count else loss.dtype.type(np.nan)
-    return loss, (probs, target, ignored, count)
+        loss = np.where(ignored, loss.dtype.type(0), loss)
+    return reduced(loss, case.reduction, count), (probs, target, ignored, count, scale, x.shape)
 
 
 def _backward(dy, saved, case, needs):
-    probs, target, ignored, count = saved
-    dloss = dy
-    if case.reduction != "none":
-        dloss = np.full(target.shape, dy / max(count, 1) if case.reduction == "mean" else dy, dtype=probs.dtype)
+    probs, target, ignored, count, scale, shape = saved
+    dloss = np.broadcast_to(share(dy, case.reduction, count), target.shape)
+    if scale is not None:
+        dloss = dloss * scale
     if ignored is not None:
         dloss = np.where(ignored, dloss.dtype.type(0), dloss)
-    return (kernels.cross_entropy_backward(dloss, probs, target, case.label_smoothing),)
+    dx = kernels.cross_entropy_backward(dloss.ravel(), probs, target.ravel(), case.label_smoothing)
+    return (dx if len(shape) == 2 else from_class_rows(dx, shape),)

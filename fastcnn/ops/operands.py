@@ -136,11 +136,11 @@ def _with_number(op: str, x: Tensor, number) -> tuple[ndarray, np.generic]:
 def class_numbers(op: str, target: ndarray, x_shape, ignore_index: int):
     """Return (target as int64, ignored entries set to class 0; mask of the ignored ones or None).
 
-    Raises DtypeError unless target holds integers, ArgumentError for a class outside 0 .. x_shape[1] - 1.
+    Raises DtypeError unless target holds integers, ArgumentError for a class outside 0 .. classes - 1 of `x_shape`.
     """
     if target.dtype.kind not in "iu":
         raise DtypeError(f"{op}: target must be integers (class numbers), got {target.dtype} (target.shape={target.shape})")
-    classes = x_shape[1]
+    classes = x_shape[min(1, len(x_shape) - 1)]
     if not target.size or (target.min() >= 0 and target.max() < classes and not 0 <= ignore_index < classes):
         return target.astype(np.int64, copy=False), None
     ignored = target == ignore_index

@@ -9,7 +9,7 @@ from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.ops import cross_entropy
 
-from .draws import gradcheck, real
+from .draws import channels_last, gradcheck, real
 
 SHAPES = [(4, 3), (1, 10), (7, 1), (33, 17), (5, 2)]
 
@@ -73,6 +73,51 @@ def test_no_sample():
     assert np.isnan(cross_entropy(np.ones((2, 3)), [-100, -100]).item())
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(5, 4), (2, 3, 2, 3), (4,), (2, 3, 4)])
+def test_class_weights(shape, reduction, smoothing):
+    x, classes = real(*shape), shape[min(1, len(shape) - 1)]
+    w = np.arange(1.0, classes + 1)
+    target = np.random.default_rng(2).integers(0, classes, shape[:1] + shape[2:] if len(shape) > 1 else ())
+    target.reshape(-1)[-1:] = -100 if len(shape) > 1 else 1
+
+    def loss(x):
+        return cross_entropy(x, target, w, reduction=reduction, label_smoothing=smoothing)
+
+    assert gradcheck(loss, x, mode="full")
+    rows, labels = np.moveaxis(x, min(1, x.ndim - 1), -1).reshape(-1, classes), target.ravel()
+    kept = labels >= 0
+    log_p = rows - np.log(np.exp(rows).sum(axis=1, keepdims=True))
+    one_hot = np.eye(classes)[np.where(kept, labels, 0)] * kept[:, None]
+    each = -((1 - smoothing) * one_hot + smoothing / classes * kept[:, None]) * w * log_p
+    each = each.sum(axis=1)
+    expected = {"mean": each.sum() / w[labels[kept]].sum(), "sum": each.sum(), "none": each.reshape(target.shape)}[reduction]
+    np.testing.assert_allclose(loss(x).data, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_all_weights_zero_or_all_targets_ignored():
+    x = Tensor(real(2, 3), requires_grad=True)
+    for options in ({"weight": np.zeros(3)}, {"weight": np.ones(3), "ignore_index": 1}, {"ignore_index": 1}):
+        for smoothing in (0.0, 0.1):
+            loss = cross_entropy(x, [1, 1], label_smoothing=smoothing, **options)
+            assert np.isnan(loss.item()) or smoothing
+    assert cross_entropy(x, [1, 1], reduction="sum", ignore_index=1).item() == 0
+
+
+def test_images_of_labels_in_channels_last_memory():
+    x, target = real(2, 3, 4, 5), np.random.default_rng(0).integers(0, 3, (2, 4, 5))
+    each = cross_entropy(channels_last(x), target, reduction="none").data
+    np.testing.assert_allclose(each, by_hand(x.transpose(0, 2, 3, 1).reshape(-1, 3), target.ravel(), 0).reshape(2, 4, 5))
+
+
+def test_probabilities_go_to_the_soft_loss():
+    x, q = Tensor(real(4, 3), requires_grad=True), np.eye(3)[[0, 2, 1, 1]]
+    loss = cross_entropy(x, q, label_smoothing=0.1)
+    assert loss.node.op == "soft_cross_entropy"
+    assert loss.item() == pytest.approx(cross_entropy(x, [0, 2, 1, 1], label_smoothing=0.1).item(), rel=1e-12)
+
+
 X = np.ones((2, 3))
 BAD = [
     (X, [0, 3], {}, ArgumentError, r"target must be between 0 and 2, got 3 \(x.shape=\(2, 3\), target.shape=\(2,\)\)"),
@@ -87,7 +132,7 @@ BAD = [
         [0, 1, 2],
         {},
         ShapeError,
-        r"x must be \(batch, classes\) and target \(batch,\), got x.shape=\(2, 3\), target.shape=\(3,\)",
+        r"x must be \(batch, classes, ...\) and target \(batch, ...\), got x.shape=\(2, 3\), target.shape=\(3,\)",
     ),
     (X, [[0], [1]], {}, ShapeError, "x must be"),
     (X[0], [0, 1], {}, ShapeError, "x must be"),
@@ -95,6 +140,8 @@ BAD = [
     (X, [0, 1], {"reduction": "average"}, ArgumentError, "reduction must be 'mean', 'sum' or 'none', got 'average'"),
     (X, [0, 1], {"label_smoothing": -0.1}, ArgumentError, "label_smoothing must be between 0 and 1, got -0.1"),
     (X, [0, 1], {"label_smoothing": float("nan")}, ArgumentError, "label_smoothing must be between 0 and 1, got nan"),
+    (X, [0, 1], {"weight": np.ones(2)}, ShapeError, r"weight must have shape \(3,\), got \(2,\) \(x.shape=\(2, 3\)\)"),
+    (X, [0, 1], {"weight": np.ones(3, "f4")}, DtypeError, "x and weight must have the same dtype"),
     (X, None, {}, DtypeError, "target must be a tensor or an array, got NoneType"),
 ]
 

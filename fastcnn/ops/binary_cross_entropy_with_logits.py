@@ -1,0 +1,65 @@
+"""ops.binary_cross_entropy_with_logits: the cross-entropy of independent yes/no questions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import Tensor, record
+from ..errors import ShapeError
+from .losses import alike, checked_reduction, reduced, share
+from .operands import same_dtype
+
+
+def binary_cross_entropy_with_logits(x, target, weight=None, *, reduction="mean", pos_weight=None) -> Tensor:
+    """Return -weight (pos_weight t log p + (1 - t) log(1 - p)), p = 1 / (1 + exp(-x)), without leaving the range of the dtype.
+
+    Parameters
+    ----------
+    x, target : Tensor or array_like of one shape
+        Logits, and the probability of yes, 0 .. 1; float32 or float64. Both get a gradient.
+    weight, pos_weight : Tensor or array_like, optional
+        Of each loss, and of the yes answers in it; broadcast to x, get no gradient.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    Tensor, () or the shape of x for "none"
+    """
+    x, target = alike("binary_cross_entropy_with_logits", x, target)
+    factors = []
+    for name, value in (("weight", weight), ("pos_weight", pos_weight)):
+        if value is not None:
+            value = same_dtype("binary_cross_entropy_with_logits", x, name, value).data
+            try:
+                value = np.broadcast_to(value, x.data.shape)
+            except ValueError:
+                raise ShapeError(
+                    f"binary_cross_entropy_with_logits: {name} must broadcast to x, got {name}.shape={value.shape} "
+                    f"(x.shape={x.data.shape})"
+                ) from None
+        factors.append(value)
+    case = checked_reduction("binary_cross_entropy_with_logits", reduction)
+    y, saved = _forward(x.data, target.data, factors[0], factors[1], case)
+    return record("binary_cross_entropy_with_logits", (x, target), y, _backward, saved, case)
+
+
+def _forward(x, t, w, pos, case):
+    e = np.exp(-np.abs(x))
+    # log(1 + exp(-x)) = log(1 + e) + max(-x, 0)
+    softplus = np.log1p(e) + np.maximum(-x, 0)
+    yes = 1 if pos is None else 1 + (pos - 1) * t
+    each = (1 - t) * x + yes * softplus
+    return reduced(each if w is None else each * w, case), (x, t, w, pos, e)
+
+
+def _backward(dy, saved, case, needs):
+    x, t, w, pos, e = saved
+    dloss = share(dy, case, x.size) if w is None else share(dy, case, x.size) * w
+    dx = dt = None
+    if needs[0]:
+        p = np.where(x < 0, e, 1) / (1 + e)  # sigmoid(x)
+        dx = (p - t if pos is None else (1 - t) * p - pos * t * (1 - p)) * dloss
+    if needs[1]:
+        dt = -x if pos is None else (pos - 1) * (np.log1p(e) + np.maximum(-x, 0)) - x
+        dt = dt * dloss
+    return dx, dt

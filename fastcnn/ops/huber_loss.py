@@ -1,0 +1,47 @@
+"""ops.huber_loss: squared near zero, linear beyond `delta`. Papers: [Huber1964]."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd import Tensor, record
+from ..errors import ArgumentError
+from .losses import alike, checked_reduction, reduced, share
+from .operands import number
+
+
+def huber_loss(x, target, *, reduction="mean", delta=1.0) -> Tensor:
+    """Return d^2 / 2 where |d| < delta and delta (|d| - delta / 2) elsewhere, d = x - target. [Huber1964]
+
+    Parameters
+    ----------
+    x, target : Tensor or array_like of one shape
+        float32 or float64; both get a gradient. They do not broadcast.
+    reduction : {"mean", "sum", "none"}
+    delta : float
+        Above 0.
+
+    Returns
+    -------
+    Tensor, () or the shape of x for "none"
+    """
+    x, target = alike("huber_loss", x, target)
+    case = checked_reduction("huber_loss", reduction), number("huber_loss", "delta", delta, 0)
+    if not case[1]:
+        raise ArgumentError(f"huber_loss: delta must be above 0, got {delta!r}")
+    y, saved = _forward(x.data, target.data, case)
+    return record("huber_loss", (x, target), y, _backward, saved, case)
+
+
+def _forward(x, t, case):
+    reduction, delta = case
+    d = x - t
+    size = np.abs(d)
+    each = np.where(size < delta, d.dtype.type(0.5) * d * d, d.dtype.type(delta) * (size - d.dtype.type(0.5 * delta)))
+    return reduced(each, reduction), d
+
+
+def _backward(dy, saved, case, needs):
+    reduction, delta = case
+    dx = np.clip(saved, -delta, delta) * share(dy, reduction, saved.size)
+    return dx, -dx if needs[1] else None

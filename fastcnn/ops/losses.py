@@ -1,0 +1,99 @@
+"""ops.losses: what the losses share: checks of targets and weights, rows of classes, and the reduction with its gradient."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..autograd import Tensor
+from ..errors import ArgumentError, ShapeError
+from .operands import as_tensor, float_tensor, same_dtype
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def checked_reduction(op: str, value, allowed: tuple[str, ...] = REDUCTIONS) -> str:
+    """Return `value` if it names a reduction; raise ArgumentError otherwise."""
+    if value not in allowed:
+        raise ArgumentError(f"{op}: reduction must be {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}, got {value!r}")
+    return value
+
+
+def alike(op: str, x, target) -> tuple[Tensor, Tensor]:
+    """Return x and target as Tensors of one dtype and one shape; raise DtypeError or ShapeError otherwise.
+
+    Losses do not broadcast: (batch,) against (batch, 1) would silently compare every pair.
+    """
+    x = float_tensor(op, "x", x)
+    target = same_dtype(op, x, "target", target)
+    if target.data.shape != x.data.shape:
+        raise ShapeError(f"{op}: target must have the shape of x, got x.shape={x.data.shape}, target.shape={target.data.shape}")
+    return x, target
+
+
+def reduced(each, reduction: str, count=None):
+    """Return the loss of each element, their sum, or their sum divided by `count` (default: their number); 0 / 0 is NaN."""
+    if reduction == "none":
+        return each
+    total = each.sum()
+    if reduction == "sum":
+        return total
+    count = each.size if count is None else count
+    return total / total.dtype.type(count) if count else total.dtype.type(np.nan)
+
+
+def share(dy, reduction: str, count):
+    """The gradient of each element's loss: dy, or the part of the scalar dy that each gets."""
+    return dy / dy.dtype.type(count or 1) if reduction == "mean" else dy
+
+
+def class_axis(x) -> int:
+    """The axis of the classes: 1, or 0 of a single sample without a batch."""
+    return min(1, x.ndim - 1)
+
+
+def class_rows(x):
+    """(batch, classes, ...) -> (rows, classes), a view for two axes and for channels-last memory."""
+    at = class_axis(x)
+    return np.moveaxis(x, at, -1).reshape(math.prod(x.shape) // x.shape[at] if x.shape[at] else 0, x.shape[at])
+
+
+def from_class_rows(rows, shape: tuple[int, ...]):
+    """The inverse of `class_rows`: (rows, classes) -> `shape`, in channels-last memory."""
+    at = min(1, len(shape) - 1)
+    return np.moveaxis(rows.reshape(*shape[:at], *shape[at + 1 :], shape[at]), -1, at)
+
+
+def labelled(op: str, x, target) -> tuple[Tensor, Tensor]:
+    """Return x and target as Tensors where target has one entry for each row of classes; raise ShapeError otherwise."""
+    x = float_tensor(op, "x", x)
+    target = as_tensor(op, "target", target)
+    shape = x.data.shape
+    at = min(1, len(shape) - 1)
+    if not shape or target.data.shape != shape[:at] + shape[at + 1 :]:
+        raise ShapeError(
+            f"{op}: x must be (batch, classes, ...) and target (batch, ...), "
+            f"got x.shape={shape}, target.shape={target.data.shape}"
+        )
+    return x, target
+
+
+def class_weights(op: str, x: Tensor, weight):
+    """Return the weights of the classes as an ndarray, or None; they get no gradient."""
+    if weight is None:
+        return None
+    weight = same_dtype(op, x, "weight", weight)
+    classes = x.data.shape[class_axis(x.data)]
+    if weight.data.shape != (classes,):
+        raise ShapeError(f"{op}: weight must have shape ({classes},), got {weight.data.shape} (x.shape={x.data.shape})")
+    return weight.data
+
+
+def smoothed(target, ignored, classes: int, smoothing: float, dtype):
+    """Class numbers (rows,) -> probabilities (rows, classes); rows of zeros for ignored ones."""
+    q = np.full((target.size, classes), smoothing / classes, dtype=dtype)
+    q[np.arange(target.size), target.ravel()] += dtype.type(1 - smoothing)
+    if ignored is not None:
+        q[ignored.ravel()] = 0
+    return q
