@@ -35,6 +35,14 @@ class Normalize:
             raise ShapeError(f"Normalize: mean has {mean.size} channels, std has {std.size}")
         self.mean, self.std = mean, std
 
+    def __eq__(self, other) -> bool:
+        if not isinstance(other, Normalize):
+            return NotImplemented
+        return np.array_equal(self.mean, other.mean) and np.array_equal(self.std, other.std)
+
+    def __hash__(self) -> int:
+        return hash((self.mean.tobytes(), self.std.tobytes()))
+
     def __call__(self, x: np.ndarray, generator=None) -> np.ndarray:
         channels = max(self.mean.size, self.std.size)
         if channels not in (1, x.shape[1]):
