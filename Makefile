@@ -7,6 +7,8 @@ PEERS ?= .venv-peers
 PIP_FLAGS = -qq --disable-pip-version-check --no-input
 BUILD_REQUIRES = "setuptools>=77" "cython>=3.1" "numpy>=1.26" wheel
 NETWORKS ?= lenet5,resnet18
+# Images per call of the convolutions.
+BATCHES ?= 1,16
 # Seconds that each benchmark may wait until other processes leave the CPUs alone.
 PATIENCE ?= 0
 BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet --patience=$(PATIENCE)
@@ -38,7 +40,7 @@ lint: $(DEV)
 	$(VENV)/bin/codespell $(CODE) docs *.md
 
 bench: $(DEV)
-	$(VENV)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS)
+	$(VENV)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --batches=$(BATCHES)
 	$(VENV)/bin/python -m bench.report
 
 # Small shapes, one round: shows that every benchmark runs and that its check passes; its times mean nothing.
@@ -47,7 +49,7 @@ bench-smoke: $(DEV)
 	$(VENV)/bin/python -m bench.report
 
 bench-peers: $(PEERS_BUILT)
-	$(PEERS)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --peers
+	$(PEERS)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --batches=$(BATCHES) --peers
 	$(PEERS)/bin/python -m bench.report
 
 # Checks the links between the documents and runs the examples in docstrings and in the documents.

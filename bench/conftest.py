@@ -26,13 +26,14 @@ from bench.limits import measure, others, wait_until_idle
 from fastcnn import cpu, threads
 
 # Timed seconds per function of one benchmark, and the rounds that they are spread over.
-SECONDS, LEAST, MOST = 0.25, 5, 25
+SECONDS, LEAST, MOST = 0.25, 5, 21
 ABOUT = pytest.StashKey[dict]()
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("fastcnn benchmarks")
     group.addoption("--networks", default="lenet5,resnet18", help="comma-separated names of files in bench/shapes, or 'all'")
+    group.addoption("--batches", default="16", help="comma-separated images per call of the convolutions")
     group.addoption("--peers", action="store_true", help="time PyTorch, ONNX Runtime and OpenVINO in the same rounds")
     group.addoption("--patience", type=float, default=0.0, help="seconds to wait before each benchmark until the CPUs are idle")
     group.addoption("--smoke", action="store_true", help="tiny shapes and one round: checks the benchmarks, measures nothing")
@@ -89,20 +90,28 @@ def limits(request) -> dict[str, float]:
 
 @pytest.fixture
 def versus(benchmark, limits, smoke, request):
-    """Return a function that times `ours` in turn with its `rivals` and files the figures.
+    """Return a function that times `ours` in turn with its `rivals` and our other `candidates`, and files the figures.
 
     `work` holds the operations of one call: `flops`, or `bytes` for what is bound by memory. Every other keyword
     becomes a column of the report.
     """
 
-    def run(ours: Callable[[], object], rivals: dict[str, Callable[[], object]] | None = None, *, work: dict, **columns) -> None:
+    def run(
+        ours: Callable[[], object],
+        rivals: dict[str, Callable[[], object]] | None = None,
+        candidates: dict[str, Callable[[], object]] | None = None,
+        *,
+        work: dict,
+        **columns,
+    ) -> None:
         wait_until_idle(request.config.getoption("--patience"))
         size = 0.0 if smoke else BLOCK
         loops, block_seconds = calibrate(ours, size)
-        peer_rounds = Rounds(rivals or {}, size)
+        ours_too, theirs = Rounds(candidates or {}, size), Rounds(rivals or {}, size)
 
         def before():  # outside pytest-benchmark's clock
-            peer_rounds.run()
+            theirs.run()
+            ours_too.run()
             settle(ours)
 
         def block():
@@ -112,7 +121,9 @@ def versus(benchmark, limits, smoke, request):
         rounds = 1 if smoke else int(min(MOST, max(LEAST, SECONDS / block_seconds)))
         benchmark.pedantic(block, setup=before, rounds=rounds)
         seconds = median(benchmark.stats.stats.data) / loops
-        row = Row(**columns, **limits, **work, loops=loops, seconds=seconds, peers=peer_rounds.medians())
+        row = Row(
+            **columns, **limits, **work, loops=loops, seconds=seconds, candidates=ours_too.medians(), peers=theirs.medians()
+        )
         benchmark.extra_info.update(asdict(row), **row.derived, isa=cpu.isa(), threads=threads.get_num_threads())
 
     return run

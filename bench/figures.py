@@ -1,17 +1,21 @@
-"""bench.figures: pytest-benchmark's JSON as rows, tables, geometric means and gates."""
+"""bench.figures: pytest-benchmark's JSON as rows, tables, geometric means, wins and losses."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 
 @dataclass
 class Row:
-    """One benchmark: our seconds per call and those of every peer that ran in the same rounds."""
+    """One benchmark: our seconds per call and those of every candidate and peer that ran in the same rounds.
+
+    `seconds` is the time of what a user gets without asking: `algorithm`, where there is a choice. `candidates` are our
+    other algorithms that take the case.
+    """
 
     table: str
     row: str
@@ -23,6 +27,10 @@ class Row:
     flops: float = 0.0
     bytes: float = 0.0
     loops: int = 1
+    network: str = ""
+    direction: str = ""
+    batch: int = 0
+    candidates: dict[str, float] = field(default_factory=dict)
     peers: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -37,12 +45,33 @@ class Row:
     @property
     def share(self) -> float:
         """The rate as a share of the limit that was measured in the same run."""
-        return self.rate / (self.peak if self.flops else self.bandwidth)
+        return self.share_of(self.algorithm)
+
+    def seconds_of(self, algorithm: str) -> float | None:
+        """Return the time of one of our algorithms; None when it did not run."""
+        return self.seconds if algorithm == self.algorithm else self.candidates.get(algorithm)
+
+    def share_of(self, algorithm: str) -> float:
+        """Return the share of the limit that one of our algorithms reaches; 0 when it did not run."""
+        seconds = self.seconds_of(algorithm)
+        limit = self.peak if self.flops else self.bandwidth
+        return (self.flops or self.bytes) / seconds * 1e-9 / limit if seconds else 0.0
+
+    @property
+    def best_peer(self) -> float | None:
+        """Seconds of the fastest peer; None without peers."""
+        return min(self.peers.values()) if self.peers else None
 
     @property
     def ratio(self) -> float | None:
         """How many times faster than the best peer; None without peers."""
-        return min(self.peers.values()) / self.seconds if self.peers else None
+        return self.best_peer / self.seconds if self.best_peer else None
+
+    @property
+    def better_choice(self) -> str:
+        """The candidate that took less time by a twentieth or more than the chosen algorithm; empty when none did."""
+        name = min(self.candidates, key=self.candidates.__getitem__, default="")
+        return name if name and self.candidates[name] < 0.95 * self.seconds else ""
 
     @property
     def derived(self) -> dict:
@@ -53,7 +82,7 @@ class Row:
 
 @dataclass
 class Table:
-    """The rows of one table, with the fastest algorithm of each row."""
+    """The rows of one table."""
 
     name: str
     rows: list[Row]
@@ -63,46 +92,43 @@ class Table:
         return list(dict.fromkeys(name for row in self.rows for name in row.peers))
 
     @property
+    def algorithms(self) -> list[str]:
+        """Our algorithms that ran in this table; empty where there is no choice."""
+        names = (name for row in self.rows for name in (row.algorithm, *row.candidates))
+        return list(dict.fromkeys(name for name in names if name))
+
+    @property
     def unit(self) -> str:
         return self.rows[0].unit
 
     @property
-    def has_algorithms(self) -> bool:
-        return any(row.algorithm for row in self.rows)
-
-    @property
-    def best(self) -> list[Row]:
-        """The fastest algorithm of every row."""
-        fastest: dict[str, Row] = {}
-        for row in self.rows:
-            if row.row not in fastest or row.seconds < fastest[row.row].seconds:
-                fastest[row.row] = row
-        return list(fastest.values())
-
-    @property
     def mean_share(self) -> float:
-        return geometric_mean(row.share for row in self.best)
+        return geometric_mean(row.share for row in self.rows)
+
+    @property
+    def compared(self) -> list[Row]:
+        """The rows that have a peer."""
+        return [row for row in self.rows if row.ratio is not None]
 
     @property
     def mean_ratio(self) -> float | None:
-        ratios = [row.ratio for row in self.best if row.ratio is not None]
+        ratios = [row.ratio for row in self.compared if row.ratio]
         return geometric_mean(ratios) if ratios else None
+
+    @property
+    def total_ratio(self) -> float | None:
+        """The peers' best times over ours, summed over the layers of a network as often as it has them; None elsewhere."""
+        ours = sum(row.count * row.seconds for row in self.compared if row.network)
+        return sum(row.count * (row.best_peer or 0.0) for row in self.compared) / ours if ours else None
 
     @property
     def wins(self) -> int:
         """Rows in which we are faster than every peer."""
-        return sum(1 for row in self.best if row.ratio is not None and row.ratio > 1)
+        return sum(1 for row in self.compared if (row.ratio or 0.0) > 1)
 
-
-@dataclass(frozen=True)
-class Gate:
-    """A bound that a group of rows should reach, by its geometric mean or by its worst row."""
-
-    name: str
-    takes: Callable[[Row], bool]
-    value: Callable[[Row], float | None]
-    join: Callable[[Iterable[float]], float]
-    bound: float
+    @property
+    def losses(self) -> int:
+        return len(self.compared) - self.wins
 
 
 def geometric_mean(values: Iterable[float]) -> float:
@@ -110,52 +136,14 @@ def geometric_mean(values: Iterable[float]) -> float:
     return math.exp(sum(logs) / len(logs))
 
 
-def _resnet18(row: Row, direction: str, algorithm: str) -> bool:
-    """Layers of ResNet-18 behind the stem: all of them have 64 channels or more."""
-    named = row.table.startswith(f"Convolution, {direction}, resnet18")
-    return named and row.algorithm == algorithm and not row.row.startswith("conv7x7")
+def losses(rows: list[Row]) -> list[Row]:
+    """Return the rows in which a peer is faster, the worst first."""
+    return sorted((row for row in rows if row.ratio is not None and row.ratio <= 1), key=lambda row: row.ratio or 0.0)
 
 
-GATES = (
-    Gate(
-        "direct convolution forward, ResNet-18 layers with 64 or more channels, geometric mean of the share of peak",
-        lambda row: _resnet18(row, "forward", "direct"),
-        lambda row: row.share,
-        geometric_mean,
-        0.75,
-    ),
-    Gate(
-        "the same, worst layer",
-        lambda row: _resnet18(row, "forward", "direct"),
-        lambda row: row.share,
-        min,
-        0.75,
-    ),
-    Gate(
-        "matrix product 512 x 512 x 512, share of peak",
-        lambda row: row.table == "GEMM" and row.row.startswith("cube-512"),
-        lambda row: row.share,
-        min,
-        0.75,
-    ),
-    Gate(
-        "Winograd forward, 3x3 stride-1 layers of ResNet-18, geometric mean of the ratio to the best PyTorch layout",
-        lambda row: _resnet18(row, "forward", "winograd"),
-        lambda row: row.ratio,
-        geometric_mean,
-        1.7,
-    ),
-)
-
-
-def gates(rows: list[Row]) -> list[tuple[str, float, float]]:
-    """Return (name, value, bound) of every gate that has figures in these rows."""
-    found = []
-    for gate in GATES:
-        values = [value for row in rows if gate.takes(row) and (value := gate.value(row)) is not None]
-        if values:
-            found.append((gate.name, gate.join(values), gate.bound))
-    return found
+def poor_choices(rows: list[Row]) -> list[Row]:
+    """Return the rows in which another of our algorithms would have been faster by a twentieth or more."""
+    return [row for row in rows if row.better_choice]
 
 
 def read(path: Path) -> tuple[dict, list[Row]]:

@@ -11,8 +11,6 @@ import numpy as np
 from fastcnn.shapes import Conv2dCase, conv2d_case
 
 SHAPES = Path(__file__).with_name("shapes")
-# Images per step: what the networks are usually trained with on a CPU; 16 for the ones that take 224 x 224 images.
-BATCH = {"lenet5": 64, "vgg16": 4}
 
 
 class Layer(NamedTuple):
@@ -68,6 +66,11 @@ def chosen(config) -> list[Layer]:
         return [shrink(layer) for name in ("lenet5", "mobilenet_v2") for layer in load(name)[:2]] + [shrink(load("resnet18")[1])]
     names = config.getoption("--networks")
     return [layer for name in (networks() if names == "all" else names.split(",")) for layer in load(name)]
+
+
+def batches(config) -> list[int]:
+    """Return how many images the options of the run ask for, one number for each size; 2 in a smoke run."""
+    return [2] if config.getoption("--smoke") else [int(number) for number in config.getoption("--batches").split(",")]
 
 
 def channels_last(array: np.ndarray) -> np.ndarray:

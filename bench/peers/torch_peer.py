@@ -10,6 +10,8 @@ import torch
 from fastcnn import nn
 from fastcnn.shapes import Conv2dCase, Pool2dCase
 
+from . import torch_models
+
 Work = dict[str, Callable[[], object]]
 FORMATS = {"PyTorch NCHW": torch.contiguous_format, "PyTorch channels-last": torch.channels_last}
 
@@ -115,12 +117,14 @@ def _layer(module: nn.Module) -> torch.nn.Module:
         return getattr(torch.nn, kind)(module.output_size)
     if kind == "ReLU":
         return torch.nn.ReLU(inplace=True)
+    if kind == "Dropout":
+        return torch.nn.Dropout(module.p)
     if kind == "Flatten":
         return torch.nn.Flatten()
     raise TypeError(f"no PyTorch twin for {kind}")
 
 
-def twin(model: nn.Module) -> torch.nn.Module:
+def chain(model: nn.Module) -> torch.nn.Module:
     """Return the PyTorch twin of a model whose leaves run one after the other, with the same parameters and buffers."""
     leaves = [module for _, module in model.named_modules() if not list(module.children())]
     made = torch.nn.Sequential(*(_layer(module) for module in leaves))
@@ -130,24 +134,39 @@ def twin(model: nn.Module) -> torch.nn.Module:
     return made
 
 
-def train_step(model: nn.Module, x: np.ndarray, y: np.ndarray, lr: float, momentum: float) -> Work:
-    """Return one step of SGD on a fixed batch, as a user of PyTorch would write it; each call returns the loss."""
+def twin(model: nn.Module, name: str = "", classes: int = 10) -> torch.nn.Module:
+    """Return the PyTorch twin of a model: the network of that name in torch_models, else a chain of its leaves."""
+    if name not in torch_models.MODELS:
+        return chain(model)
+    return torch_models.loaded(name, classes, {key: value.numpy() for key, value in model.state_dict().items()})
 
-    def step(memory):
-        net = twin(model).train().to(memory_format=memory)
-        (tx,), ty = _tensors(memory, x), torch.tensor(y)
-        optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=momentum)
 
-        def run():
-            optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(net(tx), ty)
-            loss.backward()
-            optimizer.step()
-            return loss.detach()
+class Step:
+    """One step of SGD on a fixed batch, as a user of PyTorch would write it; a call returns the loss."""
 
-        return run
+    def __init__(self, net: torch.nn.Module, memory, x: np.ndarray, y: np.ndarray, **options):
+        self.net = net.train().to(memory_format=memory)
+        (self.x,), self.y = _tensors(memory, x), torch.tensor(y)
+        self.optimizer = torch.optim.SGD(self.net.parameters(), **options)
 
-    return {name: step(memory) for name, memory in FORMATS.items()}
+    def set_dropout(self, p: float | None) -> None:
+        """Set the probability of all dropout layers; None brings back what the network was made with."""
+        for module in self.net.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.made_with = getattr(module, "made_with", module.p)
+                module.p = module.made_with if p is None else p
+
+    def __call__(self) -> torch.Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(self.net(self.x), self.y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+def train_step(model: nn.Module, name: str, classes: int, x: np.ndarray, y: np.ndarray, **options) -> dict[str, Step]:
+    """Return a training step of the twin of a model in both layouts; `options` go to SGD."""
+    return {title: Step(twin(model, name, classes), memory, x, y, **options) for title, memory in FORMATS.items()}
 
 
 def inference(model: nn.Module, x: np.ndarray) -> Work:

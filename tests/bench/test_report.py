@@ -1,4 +1,4 @@
-"""tests.bench.test_report: figures from a small benchmark file: rates, means, wins, gates; and both reports."""
+"""tests.bench.test_report: figures from a small benchmark file: rates, means, wins and losses; both reports and the picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from bench import figures
 
 pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
 from bench import report
 
 LIMITS = {"peak": 100.0, "bandwidth": 10.0, "loops": 1}
@@ -21,14 +22,12 @@ ROWS = [
         "algorithm": "direct",
         "seconds": 0.1,
         "flops": 9e9,
-        "peers": {"A": 0.2, "B": 0.3},
-    },
-    {
-        "table": CONV,
-        "row": "conv3x3_64_64@56",
-        "algorithm": "winograd",
-        "seconds": 0.05,
-        "flops": 9e9,
+        "bytes": 3e9,
+        "count": 4,
+        "network": "resnet18",
+        "direction": "forward",
+        "batch": 16,
+        "candidates": {"winograd": 0.05},
         "peers": {"A": 0.2, "B": 0.3},
     },
     {
@@ -37,6 +36,10 @@ ROWS = [
         "algorithm": "direct",
         "seconds": 0.1,
         "flops": 4e9,
+        "bytes": 1e9,
+        "network": "resnet18",
+        "direction": "forward",
+        "batch": 16,
         "peers": {"A": 0.2, "B": 0.05},
     },
     {"table": "Pooling", "row": "max <2x2>", "seconds": 1.0, "bytes": 5e9, "peers": {}},
@@ -77,27 +80,23 @@ def test_rates_and_ratios(file):
     rows = figures.read(file)[1]
     assert (rows[0].rate, rows[0].unit, rows[0].share, rows[0].ratio) == (80.0, "GFLOP/s", 0.8, 0.5)
     assert rows[0].derived == {"rate": 80.0, "unit": "GFLOP/s", "share": 0.8, "ratios": {"PyTorch": 0.5}}
-    assert (rows[4].rate, rows[4].unit, rows[4].share, rows[4].ratio) == (5.0, "GB/s", 0.5, None)
+    assert (rows[3].rate, rows[3].unit, rows[3].share, rows[3].ratio) == (5.0, "GB/s", 0.5, None)
 
 
-def test_table_takes_the_fastest_algorithm(file):
+def test_table(file):
     table = figures.tables(figures.read(file)[1])[1]
-    assert [row.algorithm for row in table.best] == ["winograd", "direct"]
-    assert table.mean_share == pytest.approx((1.8 * 0.4) ** 0.5)
-    assert table.mean_ratio == pytest.approx((4.0 * 0.5) ** 0.5)
-    assert table.wins == 1 and table.peers == ["A", "B"]
+    assert table.algorithms == ["direct", "winograd"] and table.peers == ["A", "B"]
+    assert table.mean_share == pytest.approx((0.9 * 0.4) ** 0.5)
+    assert table.mean_ratio == pytest.approx((2.0 * 0.5) ** 0.5)
+    assert table.total_ratio == pytest.approx((4 * 0.2 + 0.05) / (4 * 0.1 + 0.1))
+    assert (table.wins, table.losses) == (1, 1)
 
 
-def test_gates_meet_and_miss(file):
-    found = {name.split(",")[0]: (value, bound) for name, value, bound in figures.gates(figures.read(file)[1])}
-    assert found["matrix product 512 x 512 x 512"] == (pytest.approx(0.8), 0.75)
-    assert found["direct convolution forward"][0] == pytest.approx((0.9 * 0.4) ** 0.5)
-    assert found["the same"] == (pytest.approx(0.4), 0.75)
-    assert found["Winograd forward"] == (pytest.approx(4.0), 1.7)
-
-
-def test_gates_without_rows_are_left_out(file):
-    assert figures.gates(figures.read(file)[1][4:]) == []
+def test_losses_and_poor_choices(file):
+    rows = figures.read(file)[1]
+    assert [row.row for row in figures.losses(rows)] == ["cube-512 (512 x 512 x 512)", "conv1x1_64_128@56"]
+    assert [(row.row, row.better_choice) for row in figures.poor_choices(rows)] == [("conv3x3_64_64@56", "winograd")]
+    assert rows[1].share_of("winograd") == pytest.approx(1.8) and rows[1].share_of("fft") == 0.0
 
 
 def test_both_reports(file, monkeypatch, capsys):
@@ -105,16 +104,30 @@ def test_both_reports(file, monkeypatch, capsys):
     report.main()
     markdown = file.with_name("report.md").read_text()
     html = file.with_name("report.html").read_text()
-    assert "| conv3x3_64_64@56 | winograd | 50 | 180 | 180 % | 200 | 300 | 4.00 |" in markdown
+    assert "| conv3x3_64_64@56 | direct | 100 | 90 | 90 % | 100 | 50 | 200 | 300 | 2.00 |" in markdown
+    assert "| conv3x3_64_64@56 | direct | 100 | winograd | 50 |" in markdown and "![" in markdown
+    assert file.with_name("roofline.png").read_bytes().startswith(b"\x89PNG") and "data:image/png;base64," in html
     assert (
-        "| missed |" in markdown
+        "| 80 % | 1 of 1 | missed |" in markdown
+        and "| not run |" in markdown
         and "avx2 (best)" in markdown
         and "25 % of the CPUs: a busy" in markdown
         and "`pytest bench`" in markdown
     )
-    assert "max &lt;2x2&gt;" in html and html.count("<table>") == html.count("</table>") == 6
+    assert "max &lt;2x2&gt;" in html and html.count("<table>") == html.count("</table>") == 8
     rows = [line for line in markdown.splitlines() if line.startswith("|")]
     assert all(line.count("|") > 2 for line in rows)
+
+
+def test_smoke_run_has_no_gates_and_no_picture_without_convolutions(file, monkeypatch, capsys):
+    document = json.loads(file.read_text())
+    document["machine_info"]["fastcnn"]["smoke"] = True
+    document["benchmarks"] = document["benchmarks"][:1]
+    file.write_text(json.dumps(document))
+    monkeypatch.setattr("sys.argv", ["report", str(file)])
+    report.main()
+    markdown = file.with_name("report.md").read_text()
+    assert "## Gates" not in markdown and "![" not in markdown and "mean nothing" in markdown
 
 
 def test_empty_file_is_an_error(file, monkeypatch, capsys):
