@@ -3,13 +3,13 @@
  * Included twice by each ukr_<level>.c: float32, then float64. */
 #include "levels.h"
 
-#include "gemm.h"
-#include "probe.h"
-#include "rows.h" /* before norm.h, pool.h and softmax.h, which use it */
+#include "rows.h" /* first: others use it */
 
 #include "depthwise.h"
+#include "gemm.h"
 #include "norm.h"
 #include "pool.h"
+#include "probe.h"
 #include "softmax.h"
 #include "update.h"
 #include "winograd.h"
@@ -61,6 +61,8 @@ const fc_ukr FC_FN(table) = {
 #undef store
 #undef load_part
 #undef store_part
+#undef load_tail
+#undef store_tail
 #undef stream
 #undef stream_end
 #undef relu_vec

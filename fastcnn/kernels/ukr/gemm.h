@@ -4,53 +4,120 @@
  * two runs: the first (MR+1)/2 rows at `lo`, the others at `hi`. A plain tile has hi = lo + (MR+1)/2 rows; on narrow images
  * the halves are two image rows, so that a 7x7 image still fills a 14-row tile. */
 
-typedef struct {
-    real *c_lo, *c_hi;
-    const real *a_lo, *a_hi;
-} FC_FN(spot);
-
-/* The last panel of an array whose channels do not fill it: n columns of a spilled tile. */
-static __attribute__((noinline)) void FC_FN(store_columns)(const fc_tile_job *j, FC_FN(spot) at, int mr, const real *spill) {
+#if !defined(FC_MASKED)
+/* The last panel of an array whose channels do not fill it, by way of memory: j->n columns of each row of a tile. */
+static __attribute__((noinline)) void FC_FN(load_columns)(const fc_tile_job *j, const real *c_lo, const real *c_hi, int mr,
+                                                          real *tile) {
     const int half = (mr + 1) / 2;
     for (int i = 0; i < mr; i++) {
-        real *c = i < half ? at.c_lo + i * j->ldc : at.c_hi + (i - half) * j->ldc;
-        for (ptrdiff_t k = 0; k < j->n; k += LANES) {
-            vec r = load(spill + i * NR + k);
-            if (j->accumulate) r += load_part(c + k, j->n - k);
-            store_part(c + k, j->relu ? relu_vec(r) : r, j->n - k);
-        }
+        const real *c = i < half ? c_lo + i * j->ldc : c_hi + (i - half) * j->ldc;
+        for (ptrdiff_t k = 0; k < NR; k += LANES) store(tile + i * NR + k, load_part(c + k, j->n - k));
     }
 }
 
-INLINE void FC_FN(tile)(const fc_tile_job *j, FC_FN(spot) at, const int mr, const int nv) {
+static __attribute__((noinline)) void FC_FN(store_columns)(const fc_tile_job *j, real *c_lo, real *c_hi, int mr,
+                                                           const real *tile) {
     const int half = (mr + 1) / 2;
-    const ptrdiff_t n = j->n;
-    const int full = n >= nv * LANES;
-    vec acc[FC_MR][2]; /* every loop over it is unrolled, every branch spans all of it: it must live in registers */
-    if (j->accumulate && full) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            const real *c = i < half ? at.c_lo + i * j->ldc : at.c_hi + (i - half) * j->ldc;
-            UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = load(c + v * LANES);
-        }
-    } else {
+    for (int i = 0; i < mr; i++) {
+        real *c = i < half ? c_lo + i * j->ldc : c_hi + (i - half) * j->ldc;
+        for (ptrdiff_t k = 0; k < j->n; k += LANES) store_part(c + k, load(tile + i * NR + k), j->n - k);
+    }
+}
+#endif
+
+/* Row i of a tile. */
+#define FC_ROW(i) ((i) < half ? c_lo + (i) * j->ldc : c_hi + ((i) - half) * j->ldc)
+
+/* In the functions of a tile every loop over its registers is unrolled, and every branch spans all of them. */
+INLINE void FC_FN(tile_begin)(const fc_tile_job *j, const real *c_lo, const real *c_hi, vec acc[FC_MR][2], const int mr,
+                              const int nv) {
+    const int half = (mr + 1) / 2, last = nv - 1;
+    const ptrdiff_t tail = j->n - last * LANES; /* columns of the last vector */
+    if (!j->accumulate) {
         vec start[2] = {splat(0), splat(0)};
-        if (j->bias && !j->accumulate) {
-            start[0] = load_part((const real *)j->bias, n);
-            if (nv == 2) start[1] = load_part((const real *)j->bias + LANES, n - LANES);
+        if (j->bias) {
+            if (nv == 2) start[0] = load(j->bias);
+            start[last] = load_part((const real *)j->bias + last * LANES, tail);
         }
         UNROLL
         for (int i = 0; i < mr; i++) {
             UNROLL
             for (int v = 0; v < nv; v++) acc[i][v] = start[v];
         }
+        return;
     }
+    if (tail >= LANES) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) acc[i][v] = load(FC_ROW(i) + v * LANES);
+        }
+        return;
+    }
+#if defined(FC_MASKED)
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        if (nv == 2) acc[i][0] = load(FC_ROW(i));
+        acc[i][last] = load_tail(FC_ROW(i) + last * LANES, tail);
+    }
+#else
+    real tile[FC_MR * NR];
+    FC_FN(load_columns)(j, c_lo, c_hi, mr, tile);
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int v = 0; v < nv; v++) acc[i][v] = load(tile + i * NR + v * LANES);
+    }
+#endif
+}
+
+INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr, const int nv) {
+    const int half = (mr + 1) / 2, last = nv - 1;
+    const ptrdiff_t tail = j->n - last * LANES;
+    if (j->relu) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) acc[i][v] = relu_vec(acc[i][v]);
+        }
+    }
+    if (tail >= LANES) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) store(FC_ROW(i) + v * LANES, acc[i][v]);
+        }
+        return;
+    }
+#if defined(FC_MASKED)
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        if (nv == 2) store(FC_ROW(i), acc[i][0]);
+        store_tail(FC_ROW(i) + last * LANES, acc[i][last], tail);
+    }
+#else
+    real tile[FC_MR * NR];
+    UNROLL
+    for (int i = 0; i < mr; i++) {
+        UNROLL
+        for (int v = 0; v < nv; v++) store(tile + i * NR + v * LANES, acc[i][v]);
+    }
+    FC_FN(store_columns)(j, c_lo, c_hi, mr, tile);
+#endif
+}
+
+/* Pointers as arguments, not in a struct: a struct goes through memory, and GCC 12 reads it as one vector right after writing
+ * it by parts, which waits for every store before it (160 cycles a tile). */
+INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, const real *a_hi, const int mr,
+                        const int nv) {
+    const int half = (mr + 1) / 2;
+    vec acc[FC_MR][2];
+    FC_FN(tile_begin)(j, c_lo, c_hi, acc, mr, nv);
     const ptrdiff_t lda = j->lda, ka = j->ka, ldb = j->ldb, kseg = j->kseg, nseg = j->nseg;
     const ptrdiff_t *seg = j->seg;
     const real *b = j->b;
     for (ptrdiff_t s = 0; s < nseg; s++) {
-        const real *lo = at.a_lo + seg[s], *hi = at.a_hi + seg[s];
+        const real *lo = a_lo + seg[s], *hi = a_hi + seg[s];
         for (ptrdiff_t k = 0; k < kseg; k++) {
             vec bv[2];
             UNROLL
@@ -66,39 +133,19 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, FC_FN(spot) at, const int mr, cons
             b += ldb;
         }
     }
-    if (!full) {
-        real spill[FC_MR * NR];
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int v = 0; v < nv; v++) store(spill + i * NR + v * LANES, acc[i][v]);
-        }
-        FC_FN(store_columns)(j, at, mr, spill);
-        return;
-    }
-    if (j->relu) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = relu_vec(acc[i][v]);
-        }
-    }
-    UNROLL
-    for (int i = 0; i < mr; i++) {
-        real *c = i < half ? at.c_lo + i * j->ldc : at.c_hi + (i - half) * j->ldc;
-        UNROLL
-        for (int v = 0; v < nv; v++) store(c + v * LANES, acc[i][v]);
-    }
+    FC_FN(tile_end)(j, c_lo, c_hi, acc, mr, nv);
 }
+#undef FC_ROW
 
 /* clang-format off */
 #define FC_TILE_CASE(m) \
     case m: \
-        if ((m) <= FC_MR) FC_FN(tile)(j, at, (m) <= FC_MR ? (m) : 1, nv); \
+        if ((m) <= FC_MR) FC_FN(tile)(j, c_lo, c_hi, a_lo, a_hi, (m) <= FC_MR ? (m) : 1, nv); \
         break;
 
 #define FC_TILE_SWITCH(stem, width) \
-    static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, FC_FN(spot) at, ptrdiff_t mr) { \
+    static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, \
+                                                      const real *a_hi, ptrdiff_t mr) { \
         const int nv = width; \
         switch (mr) { \
             FC_TILE_CASE(1) FC_TILE_CASE(2) FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) \
@@ -110,25 +157,57 @@ FC_TILE_SWITCH(tile_wide, 2)
 FC_TILE_SWITCH(tile_narrow, 1)
 
 static void FC_FN(tile_rows)(const fc_tile_job *j) {
-    void (*const run)(const fc_tile_job *, FC_FN(spot), ptrdiff_t) = j->n > LANES ? FC_FN(tile_wide) : FC_FN(tile_narrow);
+    void (*const run)(const fc_tile_job *, real *, real *, const real *, const real *, ptrdiff_t) =
+        j->n > LANES ? FC_FN(tile_wide) : FC_FN(tile_narrow);
     const real *a = j->a;
     real *c = j->c;
     ptrdiff_t y = 0;
     if (2 * j->cols <= FC_MR)
-        for (; y + 2 <= j->rows; y += 2) {
-            FC_FN(spot) at = {c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row};
-            run(j, at, 2 * j->cols);
+        for (; y + 2 <= j->rows; y += 2)
+            run(j, c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row, 2 * j->cols);
+    /* equal tiles: 15 pixels are 8 + 7, not 14 + 1 */
+    const ptrdiff_t tiles = (j->cols + FC_MR - 1) / FC_MR, least = j->cols / tiles, larger = j->cols % tiles;
+    for (; y < j->rows; y++) {
+        const real *at_a = a + y * j->a_row;
+        real *at_c = c + y * j->c_row;
+        for (ptrdiff_t t = 0; t < tiles; t++) {
+            const ptrdiff_t mr = least + (t < larger), half = (mr + 1) / 2;
+            run(j, at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda, mr);
+            at_a += mr * j->lda;
+            at_c += mr * j->ldc;
         }
-    const ptrdiff_t tiles = (j->cols + FC_MR - 1) / FC_MR; /* equal tiles: 15 pixels are 8 + 7, not 14 + 1 */
-    for (; y < j->rows; y++)
-        for (ptrdiff_t t = 0, x = 0; t < tiles; t++) {
-            const ptrdiff_t mr = j->cols / tiles + (t < j->cols % tiles), half = (mr + 1) / 2;
-            const real *at_a = a + y * j->a_row + x * j->lda;
-            real *at_c = c + y * j->c_row + x * j->ldc;
-            FC_FN(spot) at = {at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda};
-            run(j, at, mr);
-            x += mr;
-        }
+    }
+}
+
+/* Elements of a run that are copied by vectors: memcpy and memset are better for longer ones. */
+#define FC_SHORT (8 * LANES)
+
+INLINE void FC_FN(copy)(real *dst, const real *src, ptrdiff_t n) {
+    if (n > FC_SHORT) {
+        memcpy(dst, src, (size_t)n * sizeof(real));
+        return;
+    }
+    for (ptrdiff_t k = 0; k < n; k += LANES) store_part(dst + k, load_part(src + k, n - k), n - k);
+}
+
+INLINE void FC_FN(clear)(real *dst, ptrdiff_t n) {
+    if (n > FC_SHORT) {
+        memset(dst, 0, (size_t)n * sizeof(real));
+        return;
+    }
+    for (ptrdiff_t k = 0; k < n; k += LANES) store_part(dst + k, splat(0), n - k);
+}
+
+/* n <= LANES rows of src from column k on, transposed, missing rows and columns as zeros. */
+INLINE void FC_FN(load_square)(vec v[FC_FN(lanes)], const real *src, ptrdiff_t n, ptrdiff_t cols, ptrdiff_t stride) {
+    if (n == LANES && cols >= LANES) {
+        UNROLL
+        for (int i = 0; i < FC_FN(lanes); i++) v[i] = load(src + i * stride);
+    } else {
+        UNROLL
+        for (int i = 0; i < FC_FN(lanes); i++) v[i] = i < n ? load_part(src + i * stride, cols) : splat(0);
+    }
+    FC_FN(transpose_square)(v);
 }
 
 /* dst[k*width + i] = src[k*stride_k + i*stride_n] for i < n, zero for n <= i < width. */
@@ -136,26 +215,33 @@ static void FC_FN(pack_run)(void *dst_, const void *src_, ptrdiff_t n, ptrdiff_t
                             ptrdiff_t stride_n) {
     real *dst = dst_;
     const real *src = src_;
-    if (n < width)
-        for (ptrdiff_t k = 0; k < count; k++) memset(dst + k * width + n, 0, (size_t)(width - n) * sizeof(real));
-    if (stride_n == 1) {
-        for (ptrdiff_t k = 0; k < count; k++) memcpy(dst + k * width, src + k * stride_k, (size_t)n * sizeof(real));
+    if (stride_n == 1 && width == NR) {
+        const ptrdiff_t low = n < LANES ? n : LANES, high = n - low;
+        for (ptrdiff_t k = 0; k < count; k++) {
+            store(dst + k * NR, load_part(src + k * stride_k, low));
+            store(dst + k * NR + LANES, load_part(src + k * stride_k + LANES, high));
+        }
         return;
     }
-    ptrdiff_t i = 0;
-    if (stride_k == 1)
-        for (; i + 4 <= n; i += 4) { /* four source rows at a time: more would meet in few cache sets at power-of-two strides */
-            const real *s0 = src + i * stride_n, *s1 = s0 + stride_n, *s2 = s1 + stride_n, *s3 = s2 + stride_n;
-            for (ptrdiff_t k = 0; k < count; k++) {
-                real *d = dst + k * width + i;
-                d[0] = s0[k];
-                d[1] = s1[k];
-                d[2] = s2[k];
-                d[3] = s3[k];
+    if (stride_k == 1 && width % LANES == 0) {
+        for (ptrdiff_t i = 0; i < width; i += LANES)
+            for (ptrdiff_t k = 0; k < count; k += LANES) {
+                const ptrdiff_t rows = n - i < LANES ? n - i : LANES, cols = count - k;
+                vec v[FC_FN(lanes)];
+                FC_FN(load_square)(v, src + i * stride_n + k, rows, cols, stride_n);
+                UNROLL
+                for (int c = 0; c < FC_FN(lanes); c++)
+                    if (c < cols) store(dst + (k + c) * width + i, v[c]);
             }
-        }
-    for (; i < n; i++)
-        for (ptrdiff_t k = 0; k < count; k++) dst[k * width + i] = src[k * stride_k + i * stride_n];
+        return;
+    }
+    for (ptrdiff_t k = 0; k < count; k++) {
+        if (stride_n == 1)
+            FC_FN(copy)(dst + k * width, src + k * stride_k, n);
+        else
+            for (ptrdiff_t i = 0; i < n; i++) dst[k * width + i] = src[k * stride_k + i * stride_n];
+        FC_FN(clear)(dst + k * width + n, width - n);
+    }
 }
 
 /* The inverse of pack_run: dst[k*stride_k + i*stride_n] = src[k*width + i] for i < n. */
@@ -164,22 +250,22 @@ static void FC_FN(unpack_run)(void *dst_, const void *src_, ptrdiff_t n, ptrdiff
     real *dst = dst_;
     const real *src = src_;
     if (stride_n == 1) {
-        for (ptrdiff_t k = 0; k < count; k++) memcpy(dst + k * stride_k, src + k * width, (size_t)n * sizeof(real));
+        for (ptrdiff_t k = 0; k < count; k++) FC_FN(copy)(dst + k * stride_k, src + k * width, n);
         return;
     }
-    ptrdiff_t i = 0;
-    if (stride_k == 1)
-        for (; i + 4 <= n; i += 4) {
-            real *d0 = dst + i * stride_n, *d1 = d0 + stride_n, *d2 = d1 + stride_n, *d3 = d2 + stride_n;
-            for (ptrdiff_t k = 0; k < count; k++) {
-                const real *s = src + k * width + i;
-                d0[k] = s[0];
-                d1[k] = s[1];
-                d2[k] = s[2];
-                d3[k] = s[3];
+    if (stride_k == 1 && width % LANES == 0) {
+        for (ptrdiff_t i = 0; i < n; i += LANES)
+            for (ptrdiff_t k = 0; k < count; k += LANES) {
+                const ptrdiff_t rows = n - i, cols = count - k;
+                vec v[FC_FN(lanes)];
+                FC_FN(load_square)(v, src + k * width + i, cols < LANES ? cols : LANES, LANES, width);
+                UNROLL
+                for (int r = 0; r < FC_FN(lanes); r++)
+                    if (r < rows) store_part(dst + (i + r) * stride_n + k, v[r], cols);
             }
-        }
-    for (; i < n; i++)
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++)
         for (ptrdiff_t k = 0; k < count; k++) dst[k * stride_k + i * stride_n] = src[k * width + i];
 }
 
@@ -192,19 +278,19 @@ static void FC_FN(pack_image)(void *dst_, const void *src_, ptrdiff_t y0, ptrdif
     for (ptrdiff_t y = 0; y < rows; y++) {
         real *d = (real *)dst_ + y * cols * dst_pixel;
         if (y0 + y < 0 || y0 + y >= height) {
-            memset(d, 0, (size_t)(cols * dst_pixel) * sizeof(real));
+            FC_FN(clear)(d, cols * dst_pixel);
             continue;
         }
         const real *s = (const real *)src_ + (y0 + y) * row_stride + (x0 + left) * pixel_stride;
-        memset(d, 0, (size_t)(left * dst_pixel) * sizeof(real));
+        FC_FN(clear)(d, left * dst_pixel);
         if (pixel_stride == dst_pixel && pixel_stride == channels)
-            memcpy(d + left * dst_pixel, s, (size_t)((stop - left) * channels) * sizeof(real));
+            FC_FN(copy)(d + left * dst_pixel, s, (stop - left) * channels);
         else
-            for (ptrdiff_t x = left; x < stop; x++)
-                memcpy(d + x * dst_pixel, s + (x - left) * pixel_stride, (size_t)channels * sizeof(real));
-        memset(d + stop * dst_pixel, 0, (size_t)((cols - stop) * dst_pixel) * sizeof(real));
+            for (ptrdiff_t x = left; x < stop; x++) FC_FN(copy)(d + x * dst_pixel, s + (x - left) * pixel_stride, channels);
+        FC_FN(clear)(d + stop * dst_pixel, (cols - stop) * dst_pixel);
     }
 }
+#undef FC_SHORT
 
 static void FC_FN(add)(void *dst_, const void *src_, ptrdiff_t n) {
     real *dst = dst_;

@@ -70,6 +70,13 @@ INLINE void store_part(real *p, vec v, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i++) p[i] = t[i];
 #endif
 }
+#if defined(FC_MASKED)
+/* The same for 1 <= n <= LANES, without a branch: for registers of a tile. */
+#define load_tail FC_FN(load_tail)
+INLINE vec load_tail(const real *p, ptrdiff_t n) { return (vec)FC_PASTE(FC_MASK_LOAD_, FC_BITS)(p, n); }
+#define store_tail FC_FN(store_tail)
+INLINE void store_tail(real *p, vec v, ptrdiff_t n) { FC_PASTE(FC_MASK_STORE_, FC_BITS)(p, v, n); }
+#endif
 /* A store past the caches, for outputs that are larger: a plain store reads the line first. p is aligned to a vector; a kernel
  * that streams ends with stream_end, so that other threads see what it wrote. */
 #define stream FC_FN(stream)
