@@ -1,20 +1,21 @@
 """kernels.conv2d_winograd: 3x3 stride-1 convolution by Winograd's F(4x4,3x3), forward and backward-data.
 
-36 products of (tiles x channels) matrices replace 9 taps for each of 16 outputs: a quarter of the multiply-adds. Two schedules:
-fused, where a task takes a block of tiles whose transform stays in L2 through products and output transform; and stationary, for
-weights that would leave the caches, where a task takes a panel of weights, transforms a piece of it and multiplies all tiles of a
-chunk by it at once. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights. An element's sum has one
-order, whatever the schedule, the blocks and the threads. Inf and NaN spread over their 4x4 tile.
+36 products of (tiles x channels) matrices replace 9 taps for each of 16 outputs: a quarter of the multiply-adds. A thread takes a
+group of panels (nr output channels each) times a share of the tiles, and transforms on its own what these need: cores that share
+no L3 pay more for a line that both touch than for transforming it twice. Two schedules: fused, where a block of tiles stays in L2
+through products and output transform; and stationary, for large weights and few tiles, where a panel of weights is transformed,
+meets all tiles of the share, and is forgotten. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights.
+An element's sum has one order, whatever the schedule, the blocks and the threads. Inf and NaN spread over their 4x4 tile.
 """
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport prange
 from libc.string cimport memset
 
 from fastcnn.errors import ArgumentError
 from fastcnn.kernels.winograd import transform_constants
 
-from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, pack_weights, weights_of
+from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
@@ -22,9 +23,16 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 cnp.import_array()
 
 cdef enum:
-    FUSED_BYTES = 300 * 1024    # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
-    LARGE_WEIGHTS = 16 << 20    # transformed weights beyond this leave L3: transform them where they are used
-    STATIONARY_TILES = 64       # their products of one panel take 36 * 64 * 128 bytes of L2
+    FUSED_BYTES = 300 * 1024   # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
+    WIDE_TILES = 64            # tiles of a block when the weights stream from memory
+    LARGE_WEIGHTS = 8 << 20    # transformed weights of a thread beyond this: transform a panel where it is used
+    HUGE_WEIGHTS = 16 << 20    # they leave L3 too
+    STATIONARY_TILES = 128     # with more tiles than this, a thread keeps its transformed weights for all its blocks
+    # Cost of transforming an element of a slice in multiply-adds, measured with AVX-512; tiles count more because the image
+    # was written by another core, and will be written by another one.
+    TILE_COST = 24
+    WEIGHT_COST = 9
+    RESULT_COST = 10
 
 
 def _set_points(double a, double b, list g):
@@ -39,173 +47,151 @@ _set_points(*transform_constants())
 
 cdef struct Winograd:
     const char *src              # IN   channels-last image, `depth` channels
-    const char *u                # IN   transformed weights [36][panel][depth][nr]
+    const Weights *w             # IN   weights of any strides
     const char *bias             # IN   n_out, or NULL
     char *dst                    # OUT  channels-last image, n_out channels
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
-    Py_ssize_t tiles, depth, n_out, panels, u_slice
-    Py_ssize_t u_copy            # bytes from the weights of one thread to those of the next; 0 when they share them
-    Py_ssize_t v_row, m_row
-    int relu
+    Py_ssize_t tiles, depth, n_out, panels
+    Py_ssize_t groups, shares    # parts of the panels, and of the tiles: a thread has one of each
+    Py_ssize_t count             # tiles of a block at most
+    Py_ssize_t v_row, v_slice    # transformed tiles of a block [36][tile][depth]
+    Py_ssize_t m_slice           # products of a panel [36][tile][nr]
+    Py_ssize_t u_slice           # transformed weights of a thread [36][panel][depth][nr]
+    Py_ssize_t own               # bytes of scratch of a thread
+    int relu, stationary
 
 
-cdef void multiply(const fc_ukr *u, const Winograd *p, const char *v, Py_ssize_t count, const char *weights, Py_ssize_t depth,
-                   Py_ssize_t n, char *m, bint accumulate) noexcept nogil:
-    """m[t][0..n) (+)= v[t] times a panel of weights [depth][nr], for `count` tiles of one slice."""
-    cdef fc_tile_job job
-    cdef Py_ssize_t zero = 0
-    job.a = v
-    job.b = weights
-    job.bias = NULL
-    job.c = m
-    job.seg = &zero
-    job.nseg = 1
-    job.kseg = depth
-    job.rows = 1
-    job.cols = count
-    job.n = (n + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: the weights are zero there, and m has room
-    job.lda = p.v_row
-    job.ldc = p.m_row
-    job.ldb = u.nr
-    job.ka = 1
-    job.a_row = job.c_row = 0
-    job.accumulate = accumulate
-    job.relu = 0
-    u.tile_rows(&job)
+cdef void transform_weights(const fc_ukr *u, const Winograd *p, char *out, Py_ssize_t panel) noexcept nogil:
+    u.winograd_weight(out, p.u_slice, p.w.data + panel * u.nr * p.w.s_out * u.item, p.w.s_out, p.w.s_in, p.w.s_r, p.w.s_s,
+                      min(u.nr, p.n_out - panel * u.nr), p.depth, &POINTS)
 
 
-cdef void fused_block(const fc_ukr *u, const Winograd *p, const char *weights, char *v, char *m, Py_ssize_t v_slice,
-                      Py_ssize_t m_slice, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+cdef void transform_tiles(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef fc_winograd_block source = p.image
-    cdef fc_winograd_block result = p.result
-    cdef Py_ssize_t panel, xi, n
-    source.first = result.first = first
-    source.count = result.count = count
-    source.slice, source.row = v_slice, p.v_row
-    result.slice, result.row = m_slice, p.m_row
+    source.first, source.count, source.slice, source.row = first, count, p.v_slice, p.v_row
     u.winograd_input(v, p.src, &source, &POINTS)
-    for panel in range(p.panels):
-        n = min(u.nr, p.n_out - panel * u.nr)
-        for xi in range(36):
-            multiply(u, p, v + xi * v_slice * u.item, count, weights + (xi * p.u_slice + panel * p.depth * u.nr) * u.item,
-                     p.depth, n, m + xi * m_slice * u.item, False)
-        result.channels = n
-        u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
-                          &result, &POINTS)
 
 
-cdef int fused(const fc_ukr *u, Winograd *p, Py_ssize_t count, int threads) except -1:
-    p.m_row = u.nr
-    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), m_slice = odd_lines(count * p.m_row, u.item)
-    cdef Py_ssize_t bytes_ = apart(36 * (v_slice + m_slice) * u.item), t
-    cdef Block scratch = block(threads * bytes_)
-    cdef char *data = scratch.data
-    cdef char *mine
-    # static: a thread meets the same images in every layer, in its own cache
-    for t in prange((p.tiles + count - 1) // count, num_threads=threads, schedule="static", nogil=True):
-        mine = data + threadid() * bytes_
-        fused_block(u, p, p.u + threadid() * p.u_copy, mine, mine + 36 * v_slice * u.item, v_slice, m_slice,
-                    t * count, min(count, p.tiles - t * count))
-    return 0
+cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, Py_ssize_t count, const char *weights,
+                   Py_ssize_t panel) noexcept nogil:
+    """m[xi][t] = v[xi][t] times the panel of weights[xi], for `count` tiles and 36 slices."""
+    cdef fc_tile_job job
+    cdef Py_ssize_t zero = 0, xi
+    job.bias = NULL
+    job.seg = &zero
+    job.nseg = job.rows = job.ka = 1
+    job.kseg = p.depth
+    job.cols = count
+    job.n = (min(u.nr, p.n_out - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: m has room
+    job.lda = p.v_row
+    job.ldc = job.ldb = u.nr
+    job.a_row = job.c_row = 0
+    job.accumulate = job.relu = 0
+    for xi in range(36):
+        job.a = v + xi * p.v_slice * u.item
+        job.b = weights + xi * p.u_slice * u.item
+        job.c = m + xi * p.m_slice * u.item
+        u.tile_rows(&job)
 
 
-cdef void transform_in(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t v_slice, Py_ssize_t first, Py_ssize_t at,
-                       Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block source = p.image
-    source.first, source.count, source.slice, source.row = first + at, count, v_slice, p.v_row
-    u.winograd_input(v + at * p.v_row * u.item, p.src, &source, &POINTS)
-
-
-cdef void stationary_panel(const fc_ukr *u, const Winograd *p, const Weights *w, const char *v, Py_ssize_t v_slice, char *scratch,
-                           Py_ssize_t first, Py_ssize_t count, Py_ssize_t panel) noexcept nogil:
-    """One panel of outputs for `count` tiles: the weights are transformed DEPTH channels at a time and used at once."""
+cdef void transform_back(const fc_ukr *u, const Winograd *p, const char *m, Py_ssize_t panel, Py_ssize_t first,
+                         Py_ssize_t count) noexcept nogil:
     cdef fc_winograd_block result = p.result
-    cdef Py_ssize_t m_slice = odd_lines(count * u.nr, u.item), piece = DEPTH * u.nr, piece_slice = odd_lines(piece, u.item)
-    cdef Py_ssize_t n = min(u.nr, p.n_out - panel * u.nr), c0 = 0, depth, tap, xi
-    cdef char *packed = scratch
-    cdef char *transformed = packed + 9 * piece * u.item
-    cdef char *m = transformed + 36 * piece_slice * u.item
-    cdef const char *src = w.data + panel * u.nr * w.s_out * u.item
-    while c0 < p.depth:
-        depth = min(DEPTH, p.depth - c0)
-        for tap in range(9):
-            u.pack_run(packed + tap * piece * u.item,
-                       src + (c0 * w.s_in + (tap // 3) * w.s_r + (tap % 3) * w.s_s) * u.item, n, u.nr, depth, w.s_in, w.s_out)
-        u.winograd_weight(transformed, piece_slice, packed, piece, depth, u.nr, &POINTS)
-        for xi in range(36):
-            multiply(u, p, v + (xi * v_slice + c0) * u.item, count, transformed + xi * piece_slice * u.item, depth, n,
-                     m + xi * m_slice * u.item, c0 > 0)
-        c0 = c0 + depth
-    result.first, result.count, result.slice, result.row, result.channels = first, count, m_slice, p.m_row, n
+    result.first, result.count, result.slice, result.row = first, count, p.m_slice, u.nr
+    result.channels = min(u.nr, p.n_out - panel * u.nr)
     u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
                       &result, &POINTS)
 
 
-cdef int stationary(const fc_ukr *u, Winograd *p, const Weights *w, Py_ssize_t count, int threads) except -1:
-    p.m_row = u.nr
-    cdef Py_ssize_t v_slice = odd_lines(count * p.v_row, u.item), first = 0, here, t, parts
-    cdef Py_ssize_t piece = DEPTH * u.nr
-    cdef Py_ssize_t bytes_ = apart((9 * piece + 36 * (odd_lines(piece, u.item) + odd_lines(count * u.nr, u.item))) * u.item)
-    cdef Block tiles = block(36 * v_slice * u.item), scratch = block(threads * bytes_)
-    cdef char *v = tiles.data
-    cdef char *data = scratch.data
-    with nogil:
-        while first < p.tiles:
-            here = min(count, p.tiles - first)
-            parts = (here + STAGE_TILES - 1) // STAGE_TILES
-            for t in prange(parts, num_threads=threads, schedule="dynamic"):
-                transform_in(u, p, v, v_slice, first, t * STAGE_TILES, min(STAGE_TILES, here - t * STAGE_TILES))
-            for t in prange(p.panels, num_threads=threads, schedule="dynamic"):
-                stationary_panel(u, p, w, v, v_slice, data + threadid() * bytes_, first, here, t)
-            first += here
-    return 0
+cdef void fused(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
+                Py_ssize_t count) noexcept nogil:
+    """Transform panels p0..p1 of the weights; then blocks of tiles go through input transform, products, output transform."""
+    cdef Py_ssize_t blocks = (count + p.count - 1) // p.count, i, at, here, panel
+    cdef char *v = scratch
+    cdef char *m = v + 36 * p.v_slice * u.item
+    cdef char *weights = m + 36 * p.m_slice * u.item
+    for panel in range(p0, p1):
+        transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+    for i in range(blocks):
+        at = i * count // blocks
+        here = (i + 1) * count // blocks - at
+        transform_tiles(u, p, v, first + at, here)
+        for panel in range(p0, p1):
+            multiply(u, p, m, v, here, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+            transform_back(u, p, m, panel, first + at, here)
 
 
-cdef Block transform_weights(const fc_ukr *u, Winograd *p, const Weights *w, int threads):
-    """Return [copy][36][panel][depth][nr] and set p.u, p.u_slice, p.u_copy."""
-    cdef Py_ssize_t[3] taps
-    cdef Py_ssize_t t, panel_size = p.depth * u.nr, parts, c0, panel, copies
-    cdef Block packed, out
-    cdef const char *src
-    cdef char *dst
-    cdef char *out_data
-    taps[0], taps[1], taps[2] = 0, 1, 2
-    packed = pack_weights(u, w, taps, 3, taps, 3, threads)
-    p.u_slice = odd_lines(p.panels * panel_size, u.item)
-    parts = (p.depth + 15) // 16
-    # Cores that share no L3 fetch a line that another one wrote again and again, across the chip. With many tiles for each
-    # thread a copy for each costs a few percent at most: transforming an element takes as long as multiplying 24 tiles by it.
-    copies = threads if p.tiles >= 250 * threads else 1
-    p.u_copy = apart(36 * p.u_slice * u.item) if copies > 1 else 0
-    out = block(36 * p.u_slice * u.item + (copies - 1) * p.u_copy)
-    src, out_data = packed.data, out.data
-    p.u = out_data
-    for t in prange(copies * p.panels * parts, num_threads=threads, schedule="static", nogil=True):
-        c0 = t % parts * 16
-        panel = t // parts % p.panels
-        dst = out_data + t // parts // p.panels * p.u_copy
-        u.winograd_weight(dst + (panel * panel_size + c0 * u.nr) * u.item, p.u_slice,
-                          src + (panel * 9 * panel_size + c0 * u.nr) * u.item, panel_size, min(16, p.depth - c0), u.nr, &POINTS)
-    return out
+cdef void stationary(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
+                     Py_ssize_t count) noexcept nogil:
+    """Transform all tiles; then each panel of weights is transformed, meets them, and is forgotten."""
+    cdef Py_ssize_t panel
+    cdef char *v = scratch
+    cdef char *m = v + 36 * p.v_slice * u.item
+    cdef char *weights = m + 36 * p.m_slice * u.item
+    transform_tiles(u, p, v, first, count)
+    for panel in range(p0, p1):
+        transform_weights(u, p, weights, panel)
+        multiply(u, p, m, v, count, weights, panel)
+        transform_back(u, p, m, panel, first, count)
 
 
-cdef int run(const fc_ukr *u, Winograd *p, const Weights *w, str schedule, int threads) except -1:
-    cdef Py_ssize_t count, share = (p.tiles + 4 * threads - 1) // (4 * threads)
-    cdef Block _held  # keeps p.u alive
+cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t group, Py_ssize_t share) noexcept nogil:
+    """Everything that one thread does: a group of panels times a share of the tiles."""
+    cdef Py_ssize_t p0 = group * p.panels // p.groups, p1 = (group + 1) * p.panels // p.groups
+    cdef Py_ssize_t first = share * p.tiles // p.shares, count = (share + 1) * p.tiles // p.shares - first
+    if p.stationary:
+        stationary(u, p, scratch, p0, p1, first, count)
+    else:
+        fused(u, p, scratch, p0, p1, first, count)
+
+
+cdef void convolve(const fc_ukr *u, const Winograd *p, char *scratch) noexcept nogil:
+    cdef Py_ssize_t t, threads = p.groups * p.shares
+    for t in prange(threads, num_threads=threads, schedule="static"):
+        convolve_part(u, p, scratch + t * p.own, t % p.groups, t // p.groups)
+
+
+cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
+    """Choose p.groups and p.shares: each group transforms the tiles of its share anew, each share the weights of its group."""
+    cdef Py_ssize_t groups, shares
+    cdef double tiles, n, cost, best = 0
+    for groups in range(1, min(threads, p.panels) + 1):
+        shares = min(threads // groups, p.tiles)
+        tiles = (p.tiles + shares - 1) // shares
+        n = (p.panels + groups - 1) // groups * u.nr
+        cost = tiles * p.depth * n + TILE_COST * tiles * p.depth + WEIGHT_COST * p.depth * n + RESULT_COST * tiles * n
+        if groups == 1 or cost < best:
+            best = cost
+            p.groups, p.shares = groups, shares
+
+
+cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
+    cdef Py_ssize_t panels, share, size
+    cdef Block scratch
+    cdef char *data
     if schedule not in ("auto", "fused", "stationary"):
         raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
     p.panels = (p.n_out + u.nr - 1) // u.nr
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
         p.v_row += u.lanes
-    if schedule == "stationary" or (schedule == "auto" and p.panels >= threads and (
-            p.tiles <= STATIONARY_TILES or 36 * p.depth * p.n_out * u.item > LARGE_WEIGHTS)):
-        count = (p.tiles + STATIONARY_TILES - 1) // STATIONARY_TILES
-        return stationary(u, p, w, (p.tiles + count - 1) // count, threads)
-    _held = transform_weights(u, p, w, threads)
-    count = max(u.mr, min(max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr), share) // u.mr * u.mr)
-    return fused(u, p, min(count, p.tiles), threads)
+    divide(u, p, threads)
+    panels = (p.panels + p.groups - 1) // p.groups
+    share = (p.tiles + p.shares - 1) // p.shares
+    size = 36 * panels * p.depth * u.nr * u.item
+    p.stationary = schedule == "stationary" or (schedule == "auto" and share <= STATIONARY_TILES and size > LARGE_WEIGHTS)
+    p.count = share
+    if not p.stationary:
+        p.count = min(share, WIDE_TILES if size > HUGE_WEIGHTS else max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr))
+    p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * u.nr, u.item)
+    p.u_slice = odd_lines((1 if p.stationary else panels) * p.depth * u.nr, u.item)
+    p.own = apart(36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
+    scratch = block(p.groups * p.shares * p.own)
+    data = scratch.data
+    with nogil:
+        convolve(u, p, data)
+    return 0
 
 
 cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t tiles_y,
@@ -234,6 +220,7 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
+    p.w = &weights
     if y.size == 0:
         return y
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
@@ -243,7 +230,7 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
-    run(u, &p, &weights, schedule, team(case.macs, threads))
+    run(u, &p, schedule, team(case.macs, threads))
     return y
 
 
@@ -255,6 +242,7 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
     cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
+    p.w = &weights
     if dx.size == 0:
         return dx
     weights.n_out, weights.depth = weights.depth, weights.n_out
@@ -267,5 +255,5 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     p.tiles = case.batch * tiles_y * tiles_x
     set_geometry(&p.image, case.co, case.oh, case.ow, tiles_y, tiles_x, 2 - case.pt, 2 - case.pl)
     set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
-    run(u, &p, &weights, schedule, team(case.macs, threads))
+    run(u, &p, schedule, team(case.macs, threads))
     return dx

@@ -105,8 +105,8 @@ cdef extern from "ukr.h" nogil:
                         Py_ssize_t height, Py_ssize_t width, Py_ssize_t row_stride, Py_ssize_t pixel_stride, Py_ssize_t channels,
                         Py_ssize_t dst_pixel) noexcept nogil
         void add(void *dst, const void *src, Py_ssize_t n) noexcept nogil
-        void winograd_weight(void *u, Py_ssize_t u_slice, const void *panel, Py_ssize_t panel_tap, Py_ssize_t count,
-                             Py_ssize_t width, const fc_winograd_points *p) noexcept nogil
+        void winograd_weight(void *u, Py_ssize_t u_slice, const void *w, Py_ssize_t s_out, Py_ssize_t s_in, Py_ssize_t s_r,
+                             Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_output(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
                              const fc_winograd_points *p) noexcept nogil

@@ -147,8 +147,8 @@ typedef struct {
     void (*add)(void *dst, const void *src, ptrdiff_t n);
 
     /* winograd.h */
-    void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *panel, ptrdiff_t panel_tap, ptrdiff_t count, ptrdiff_t width,
-                            const fc_winograd_points *p);
+    void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r, ptrdiff_t s_s,
+                            ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
                             const fc_winograd_points *p);
