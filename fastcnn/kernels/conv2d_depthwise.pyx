@@ -14,7 +14,7 @@ from libc.string cimport memset
 from fastcnn.kernels.conv2d_direct cimport biases, filters, image
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.layout cimport exceeds_cache
-from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_job, fc_depthwise_weight_job, fc_ukr, table
 
 cnp.import_array()
@@ -186,7 +186,7 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     cdef fc_depthwise_job job
     cdef Block _columns = plan_columns(p, tap)  # keeps what p points to
     cdef Block scratch
-    cdef Py_ssize_t mine = p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)), t
+    cdef Py_ssize_t mine = apart(p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t))), t
     cdef char *data
     cdef bint large
     threads = team(macs, threads)
@@ -194,7 +194,7 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     plan_filter(u, p, threads)
     job.w, job.bias, job.relu = w, bias, relu
     large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
-    job.past_cache = large and p.channels % u.lanes == 0
+    job.past_cache = exceeds_cache(<double>p.batch * p.channels * p.y.out * p.x.out * u.item) and p.channels % u.lanes == 0
     p.fetch = large or p.y.step == 1  # out of a cache, the lines for a stride of 2 cost more than they gain
     job.step, job.up, job.w_tap, job.width, job.x_pixel = p.x.step, p.x.up, tap, p.x.size, p.channels
     job.near = p.x.dilation == 1 and (p.x.taps == 3 or p.x.taps == 5) and p.x.step * p.x.up <= 2
@@ -208,7 +208,7 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     scratch = block(threads * mine)
     data = scratch.data
     with nogil:
-        for t in prange(p.batch * p.blocks * p.splits, num_threads=threads, schedule="dynamic"):
+        for t in prange(p.batch * p.blocks * p.splits, num_threads=threads, schedule="static"):
             filter_block(u, p, &job, data + threadid() * mine, t // p.splits // p.blocks, t // p.splits % p.blocks, t % p.splits)
     return 0
 
@@ -322,13 +322,13 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, t, taps
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, t, taps, mine
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
     cdef fc_depthwise_weight_job job
     cdef WeightGradient p
     cdef Block sums, rows
-    cdef const char **pointers
+    cdef char *pointers
     if out.size == 0 or dys.size == 0 or xs.size == 0:
         out.fill(0)
         return out
@@ -342,13 +342,14 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
     p.sum_bytes = taps * padded(ci) * u.item
     sums = block(p.chunks * p.sum_bytes)
-    rows = block(threads * 2 * kh * sizeof(char *))
-    p.sums, pointers = sums.data, <const char **>rows.data
+    mine = apart(2 * kh * sizeof(char *))
+    rows = block(threads * mine)
+    p.sums, pointers = sums.data, rows.data
     job.kh, job.kw, job.w_tap, job.step, job.dilation, job.x0 = kh, kw, padded(ci), sw, dw, -pl
     job.width, job.y_pixel, job.x_pixel = iw, ci, ci
     with nogil:
-        for t in prange(p.chunks * p.splits, num_threads=threads, schedule="dynamic"):
-            weight_chunk(u, &p, &job, pointers + threadid() * 2 * kh, t // p.splits, t % p.splits)
+        for t in prange(p.chunks * p.splits, num_threads=threads, schedule="static"):
+            weight_chunk(u, &p, &job, <const char **>(pointers + threadid() * mine), t // p.splits, t % p.splits)
         for t in range(1, p.chunks):
             u.add(p.sums, p.sums + t * p.sum_bytes, taps * padded(ci))
         u.transpose(cnp.PyArray_BYTES(out), taps, p.sums, padded(ci), taps, ci)
