@@ -82,16 +82,11 @@ cdef extern from "ukr.h" nogil:
         const void *const *ahead
         Py_ssize_t kh, kw, w_tap, step, dilation, x0, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
 
-    ctypedef struct fc_sgd:
-        double lr, momentum, dampening, weight_decay
-        int nesterov, first
+    ctypedef struct fc_update:
+        double lr, weight_decay, eps, momentum, dampening, beta1, beta2, step, root
+        int first, nesterov, decoupled, maximize
 
-    ctypedef struct fc_rmsprop:
-        double lr, alpha, eps, momentum, weight_decay
-
-    ctypedef struct fc_adam:
-        double lr, beta1, beta2, eps, weight_decay, step, root
-        int decoupled
+    ctypedef void (*fc_rule)(void *p, const void *g, void *const *states, Py_ssize_t n, const fc_update *options) noexcept nogil
 
     ctypedef struct fc_ukr:
         const char *name
@@ -136,10 +131,7 @@ cdef extern from "ukr.h" nogil:
                                  double smoothing) noexcept nogil
         void cross_entropy_gradient_row(void *dlogits, const void *probs, Py_ssize_t classes, Py_ssize_t target, double dloss,
                                         double smoothing) noexcept nogil
-        void sgd(void *p, const void *g, void *buf, Py_ssize_t n, const fc_sgd *options) noexcept nogil
-        void rmsprop(void *p, const void *g, void *square, void *mean, void *buf, Py_ssize_t n,
-                     const fc_rmsprop *options) noexcept nogil
-        void adam(void *p, const void *g, void *m, void *v, void *largest, Py_ssize_t n, const fc_adam *options) noexcept nogil
+        fc_rule sgd, rmsprop, adam
         double fma_burst(Py_ssize_t iterations) noexcept nogil
 
 

@@ -1,45 +1,29 @@
 import numpy as np
 
-def sgd(
-    p: np.ndarray,
-    grad: np.ndarray,
-    momentum_buffer: np.ndarray | None,
-    *,
-    lr: float,
-    momentum: float = 0.0,
-    dampening: float = 0.0,
-    weight_decay: float = 0.0,
-    nesterov: bool = False,
-    first: bool = False,
-    threads: int = 1,
-) -> None: ...
-def rmsprop(
-    p: np.ndarray,
-    grad: np.ndarray,
-    square_avg: np.ndarray,
-    grad_avg: np.ndarray | None = None,
-    momentum_buffer: np.ndarray | None = None,
-    *,
-    lr: float,
-    alpha: float = 0.99,
-    eps: float = 1e-8,
-    momentum: float = 0.0,
-    weight_decay: float = 0.0,
-    threads: int = 1,
-) -> None: ...
-def adam(
-    p: np.ndarray,
-    grad: np.ndarray,
-    exp_avg: np.ndarray,
-    exp_avg_sq: np.ndarray,
-    max_exp_avg_sq: np.ndarray | None = None,
-    *,
-    step: int,
-    lr: float,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-    decoupled: bool = False,
-    threads: int = 1,
-) -> None: ...
+RULES: dict[str, int]
+
+class Update:
+    rule: str
+    def __init__(self, rule: str, n: int, groups: int) -> None: ...
+    def set_options(
+        self,
+        group: int,
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        eps: float = 0.0,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        beta1: float = 0.0,
+        beta2: float = 0.0,
+        nesterov: bool = False,
+        decoupled: bool = False,
+        maximize: bool = False,
+    ) -> None: ...
+    def bind(
+        self, i: int, group: int, p: np.ndarray, state: dict, names: tuple[str | None, ...], count: np.ndarray | None = None
+    ) -> None: ...
+    def aim(self, data: list[np.ndarray], grads: list[np.ndarray | None], states: list[dict | None]) -> list[int]: ...
+    def step(
+        self, data: list[np.ndarray], grads: list[np.ndarray | None], states: list[dict | None], threads: int = 1
+    ) -> list[int]: ...

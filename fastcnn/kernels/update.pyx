@@ -1,7 +1,12 @@
-"""kernels.update: one step of an optimizer on one parameter, in place, in one pass over memory.
+"""kernels.update: one step of an optimizer over a list of parameters, in place, in one pass over memory.
 
-Arrays are walked as flat memory: the gradient, and a state that is laid out otherwise, are first brought into the memory order
-of the parameter. The formulas are PyTorch's. Threads get ranges of the memory: each value is computed alone.
+Arrays are walked as flat memory: a gradient, and a state that is laid out otherwise, are first brought into the memory order
+of the parameter. The formulas are PyTorch's. The parameters lie end to end in one list, which is cut into tasks that depend on
+nothing but the arrays; each thread gets one range of it, the same at each step, so that it keeps its part in its caches. Each
+value is computed alone: the same bits for every number of threads.
+
+What a step needs beside the arrays stands in memory: options of a group, which `set_options` writes, and counts of steps, which
+the step itself raises. So `run` can be repeated without Python.
 """
 
 import numpy as np
@@ -9,17 +14,24 @@ import numpy as np
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
+from libc.stdlib cimport calloc, free
 
-from fastcnn.errors import ArgumentError, DtypeError, ShapeError
+from fastcnn.errors import ArgumentError, DtypeError, ShapeError, StateError
 
-from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.layout import to_contiguous
-from fastcnn.kernels.micro cimport fc_adam, fc_rmsprop, fc_sgd, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_rule, fc_ukr, fc_update, table
 
 cnp.import_array()
 
 cdef enum:
-    RUN = 16384  # values of one task
+    RUN = 4096       # values of one task: 16 KiB of each array
+    SERIAL = 49152   # values; below this, a second thread costs more than it brings (equal at 32768 to 65536, SGD and Adam)
+    MAX_THREADS = 256  # as in fastcnn.threads
+    SGD = 0
+    RMSPROP = 1
+    ADAM = 2
+
+RULES = {"sgd": SGD, "rmsprop": RMSPROP, "adam": ADAM}
 
 
 cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept:
@@ -50,43 +62,27 @@ cdef bint is_dense(cnp.ndarray a) noexcept:
     return found == a.ndim
 
 
-cdef cnp.ndarray parameter(object p, str op):
-    """p itself if a kernel can change it in place, else a dense copy that `give_back` returns."""
-    cdef cnp.ndarray a = p
-    if a.dtype.char not in "fd" or not a.dtype.isnative:
-        raise DtypeError(f"{op}: the parameter must be float32 or float64, got {a.dtype}")
-    if not a.flags.writeable:
-        raise ArgumentError(f"{op}: the parameter is read-only (shape {np.shape(a)})")
-    if a.ndim > 32:
-        raise ShapeError(f"{op}: the parameter has {a.ndim} axes, the most is 32")
-    return a if is_dense(a) and a.flags.aligned else np.array(a, order="K")
-
-
-cdef cnp.ndarray in_order_of(object array, cnp.ndarray p, str op, str name, int threads):
-    """`array` in the memory order of p: itself, or a copy."""
-    cdef cnp.ndarray a = array, out
-    if np.shape(a) != np.shape(p):
-        raise ShapeError(f"{op}: {name} must have the shape of the parameter, got {np.shape(a)} and {np.shape(p)}")
-    if a.dtype == p.dtype and same_order(a, p) and a.flags.aligned:
+cdef cnp.ndarray in_order_of(cnp.ndarray a, cnp.ndarray p):
+    """`a`, of the shape and dtype of p, in the memory order of p: itself, or a copy."""
+    cdef cnp.ndarray out
+    if same_order(a, p) and cnp.PyArray_ISALIGNED(a):
         return a
-    if a.dtype == p.dtype and a.ndim == 4 and p.flags.c_contiguous:
-        return to_contiguous(a, threads=threads)
+    if a.ndim == 4 and p.flags.c_contiguous:
+        return to_contiguous(a)
     out = np.empty_like(p)  # keeps the order of the axes in memory
     out[...] = a
     return out
 
 
-cdef cnp.ndarray state(object array, cnp.ndarray p, str op, str name, int threads):
-    """The state of an optimizer in the memory order of p; None stays None."""
-    if array is None:
-        return None
-    if array.dtype != p.dtype or not array.flags.writeable:
-        raise ArgumentError(f"{op}: {name} must be writeable {p.dtype}, got {array.dtype}")
-    return in_order_of(array, p, op, name, threads)
-
-
-cdef char *memory(cnp.ndarray a) noexcept:
-    return NULL if a is None else cnp.PyArray_BYTES(a)
+cdef bint fits(cnp.ndarray a, cnp.ndarray p) noexcept:
+    """Do the arrays have the same shape and dtype?"""
+    cdef int i
+    if a.ndim != p.ndim or cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p) or cnp.PyArray_ISBYTESWAPPED(a):
+        return False
+    for i in range(a.ndim):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(p, i):
+            return False
+    return True
 
 
 cdef inline Py_ssize_t head_of(const char *p, Py_ssize_t item) noexcept nogil:
@@ -96,111 +92,214 @@ cdef inline Py_ssize_t head_of(const char *p, Py_ssize_t item) noexcept nogil:
     return (64 - <size_t>p % 64) % 64 // item
 
 
-cdef inline Py_ssize_t task_start(Py_ssize_t t, Py_ssize_t head, Py_ssize_t n) noexcept nogil:
-    """Where task t begins: task 0 is the head, the others are runs."""
-    return 0 if t == 0 else min(n, head + (t - 1) * RUN)
+cdef inline Py_ssize_t next_task(Py_ssize_t place, Py_ssize_t head) noexcept nogil:
+    """Where the first task that starts at `place` or behind it begins: tasks are the head, then runs."""
+    return 0 if place <= 0 else head if place <= head else head + (place - head + RUN - 1) // RUN * RUN
 
 
-cdef inline char *after(char *p, Py_ssize_t nbytes) noexcept nogil:
-    return p + nbytes if p != NULL else NULL
+cdef class Update:
+    """A step of the optimizer `rule` over `n` parameters in `groups` groups.
 
-
-cdef int give_back(object array, cnp.ndarray worked) except -1:
-    """Copy the result to where the caller has it, when it was computed elsewhere."""
-    if array is not worked:
-        array[...] = worked
-    return 0
-
-
-def sgd(p, grad, momentum_buffer, *, double lr, double momentum=0.0, double dampening=0.0, double weight_decay=0.0,
-        bint nesterov=False, bint first=False, int threads=1):
-    """p -= lr * d, d = grad + weight_decay * p, or with a momentum buffer d = buffer = momentum * buffer + (1 - dampening) * d.
-
-    `momentum_buffer` is None without momentum; `first` starts it as d; `nesterov` steps along d + momentum * buffer.
-    Changes p and the buffer.
+    `bind` makes a parameter and its states known, once; `set_options` writes the options of a group; `step` checks that the
+    arrays are still those, takes the gradients and runs. Rules: "sgd", "rmsprop", "adam".
     """
-    cdef cnp.ndarray a = parameter(p, "sgd"), g = in_order_of(grad, a, "sgd", "grad", threads)
-    cdef cnp.ndarray b = state(momentum_buffer, a, "sgd", "momentum_buffer", threads)
-    cdef fc_sgd o
-    cdef char *at = memory(a)
-    cdef char *buf = memory(b)
-    cdef const char *source = memory(g)
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef Py_ssize_t n = a.size, head = head_of(at, u.item), t, i, count
-    o.lr, o.momentum, o.dampening, o.weight_decay, o.nesterov, o.first = lr, momentum, dampening, weight_decay, nesterov, first
-    threads = crew(5.0 * n * u.item, threads)
-    with nogil:
-        for t in prange((n + RUN - 1) // RUN + 1, num_threads=threads, schedule="static"):
-            i = task_start(t, head, n) * u.item
-            count = task_start(t + 1, head, n) - task_start(t, head, n)
-            u.sgd(at + i, source + i, after(buf, i), count, &o)
-    give_back(p, a)
-    give_back(momentum_buffer, b)
+
+    def __cinit__(self, str rule, Py_ssize_t n, int groups):
+        if rule not in RULES:
+            raise ArgumentError(f"Update: rule must be one of {', '.join(RULES)}, got {rule!r}")
+        self.rule, self.number, self.n, self.n_groups = rule, RULES[rule], n, groups
+        self.table = <Parameter *>calloc(max(n, 1), sizeof(Parameter))
+        self.groups = <fc_update *>calloc(max(groups, 1), sizeof(fc_update))
+        if self.table == NULL or self.groups == NULL:
+            raise MemoryError(f"Update: no memory for a table of {n} parameters")
+        self.bound = [None] * n  # (parameter, dict of states, names, arrays) of each
+        self.elsewhere = []      # (parameter, its dense copy) where the parameter has holes
+
+    def __dealloc__(self):
+        free(self.table)
+        free(self.groups)
+
+    def set_options(self, int group, *, double lr, double weight_decay=0.0, double eps=0.0, double momentum=0.0,
+                    double dampening=0.0, double beta1=0.0, double beta2=0.0, bint nesterov=False, bint decoupled=False,
+                    bint maximize=False):
+        """Write the options of a group; they hold for all steps until the next call. `beta2` is RMSprop's alpha."""
+        if not 0 <= group < self.n_groups:
+            raise ArgumentError(f"set_options: group must be from 0 to {self.n_groups - 1}, got {group}")
+        cdef fc_update *o = &self.groups[group]
+        o.lr, o.weight_decay, o.eps, o.momentum, o.dampening = lr, weight_decay, eps, momentum, dampening
+        o.beta1, o.beta2, o.nesterov, o.decoupled, o.maximize = beta1, beta2, nesterov, decoupled, maximize
+
+    def bind(self, Py_ssize_t i, int group, p, dict state, tuple names, count=None):
+        """Let parameter i be the array p, with the arrays `state[name]` as its states (a name may be None: not used).
+
+        States in another memory order than p are replaced in `state`. `count`, an int64 array of one value, is the number of
+        steps made; each step raises it. Raises DtypeError, ShapeError or ArgumentError for arrays that no step can change.
+        """
+        cdef Parameter *e
+        cdef cnp.ndarray a = p, worked
+        if self.busy or not 0 <= i < self.n or not 0 <= group < self.n_groups or len(names) > 3:
+            raise ArgumentError(f"bind: no parameter {i} of group {group} with {len(names)} states here, or a step is running")
+        if a.dtype.char not in "fd" or not a.dtype.isnative:
+            raise DtypeError(f"{self.rule}: the parameter must be float32 or float64, got {a.dtype}")
+        if not a.flags.writeable:
+            raise ArgumentError(f"{self.rule}: the parameter is read-only (shape {np.shape(a)})")
+        if a.ndim > 32:
+            raise ShapeError(f"{self.rule}: the parameter has {a.ndim} axes, the most is 32")
+        if count is not None and (count.dtype != np.int64 or count.size != 1 or not count.flags.writeable):
+            raise ArgumentError(f"{self.rule}: the count of steps must be one writeable int64, got {count!r}")
+        worked = a if is_dense(a) and a.flags.aligned else np.array(a, order="K")
+        arrays = [self.state_of(state, name, worked) for name in names]
+        e = &self.table[i]
+        e.p, e.g, e.n, e.item, e.group = cnp.PyArray_BYTES(worked), NULL, a.size, a.itemsize, group
+        e.head = min(e.n, head_of(e.p, e.item))
+        e.count = NULL if count is None else <long long *>cnp.PyArray_DATA(count)
+        for k in range(3):
+            e.states[k] = NULL if k >= len(arrays) or arrays[k] is None else cnp.PyArray_DATA(<cnp.ndarray>arrays[k])
+        self.elsewhere = [pair for pair in self.elsewhere if pair[2] != i]
+        if worked is not a:
+            self.elsewhere.append((a, worked, i))
+        self.bound[i] = (a, state, names, tuple(arrays), count, worked)
+
+    cdef object state_of(self, dict state, name, cnp.ndarray p):
+        """The array of a state in the memory order of p, which replaces one of another order in the dict."""
+        if name is None:
+            return None
+        a = state[name]
+        if not isinstance(a, np.ndarray) or a.dtype != p.dtype or not a.flags.writeable:
+            raise ArgumentError(f"{self.rule}: {name} must be a writeable {p.dtype} array, got {getattr(a, 'dtype', type(a))}")
+        if not fits(a, p):
+            raise ShapeError(f"{self.rule}: {name} must have the shape of the parameter, got {np.shape(a)} and {np.shape(p)}")
+        state[name] = in_order_of(a, p)
+        return state[name]
+
+    cpdef list aim(self, list data, list grads, list states):
+        """Take the gradients of the next step (None: the parameter stays).
+
+        Return the positions that have to be bound first, because the parameter, its gradient's shape or a state is another
+        than before; the table is ready to run when there are none.
+        """
+        cdef Py_ssize_t i, k
+        cdef Parameter *e
+        cdef cnp.ndarray a, g, worked
+        cdef tuple entry, names, arrays
+        cdef list stale = []
+        if self.busy:
+            raise StateError("an optimizer's step is running in another thread")
+        if len(data) != self.n or len(grads) != self.n or len(states) != self.n:
+            raise ArgumentError(f"aim: {len(data)} parameters, {len(grads)} gradients and {len(states)} states for {self.n}")
+        self.kept = [grads]
+        self.rules[0], self.rules[1] = rule_of(self.number, 4), rule_of(self.number, 8)
+        for i in range(self.n):
+            e = &self.table[i]
+            e.g = NULL
+            if grads[i] is None:
+                continue
+            entry = self.bound[i]
+            if entry is None or entry[0] is not data[i] or entry[1] is not states[i]:
+                stale.append(i)
+                continue
+            a, g = data[i], grads[i]
+            names, arrays = entry[2], entry[3]
+            for k in range(len(names)):
+                if names[k] is not None and (<dict>entry[1]).get(names[k]) is not arrays[k]:
+                    break
+            else:
+                worked = entry[5]
+                if fits(g, a) and cnp.PyArray_ISWRITEABLE(a) and e.p == cnp.PyArray_BYTES(worked) and e.n == worked.size:
+                    if not same_order(g, worked) or not cnp.PyArray_ISALIGNED(g):
+                        g = in_order_of(g, worked)
+                        self.kept.append(g)
+                    e.g = cnp.PyArray_BYTES(g)
+                    continue
+            stale.append(i)
+        return stale
+
+    def step(self, list data, list grads, list states, int threads=1):
+        """Update every parameter that has a gradient; or change nothing and return the positions to bind first, see `aim`."""
+        cdef list stale = self.aim(data, grads, states)
+        if stale:
+            self.kept = None
+            return stale
+        for a, worked, _ in self.elsewhere:
+            worked[...] = a
+        self.busy = True
+        with nogil:
+            self.run(threads)
+        self.busy = False
+        for a, worked, i in self.elsewhere:
+            if grads[i] is not None:
+                a[...] = worked
+        self.kept = None
+        return stale
+
+    cdef void run(self, int threads) noexcept nogil:
+        """One step with the arrays of the last `aim`, which the caller keeps alive."""
+        cdef int t
+        self.prepare()
+        if self.total < SERIAL or threads <= 1:
+            self.share(0, self.total)
+            return
+        threads = min(threads, MAX_THREADS)
+        for t in prange(threads, num_threads=threads, schedule="static"):
+            self.share(self.total * t // threads, self.total * (t + 1) // threads)
+
+    cdef void prepare(self) noexcept nogil:
+        """Raise the counts, work out the options of each parameter, and lay the parameters end to end."""
+        cdef Py_ssize_t i
+        cdef Parameter *e
+        cdef Parameter *last = NULL
+        cdef long long count, last_count = -1
+        self.total = 0
+        for i in range(self.n):
+            e = &self.table[i]
+            e.start = self.total
+            if e.g == NULL:
+                continue
+            self.total += e.n
+            count = 0
+            if e.count != NULL:
+                e.count[0] += 1
+                count = e.count[0]
+            if last != NULL and last.group == e.group and last_count == count:
+                e.options = last.options
+            else:
+                e.options = self.groups[e.group]
+                follow(&e.options, count)
+            last, last_count = e, count
+
+    cdef void share(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+        """Run the tasks that start at begin <= place < end of the list."""
+        cdef Py_ssize_t low = 0, high = self.n, middle, place, stop
+        cdef int k
+        cdef Parameter *e
+        cdef void *states[3]
+        while high - low > 1:  # the last parameter that starts at `begin` or before
+            middle = (low + high) // 2
+            if self.table[middle].start <= begin:
+                low = middle
+            else:
+                high = middle
+        while low < self.n and self.table[low].start < end:
+            e = &self.table[low]
+            low += 1
+            if e.g == NULL:
+                continue
+            place = next_task(begin - e.start, e.head)
+            while place < e.n and e.start + place < end:
+                stop = min(e.n, e.head if place < e.head else place + RUN)
+                for k in range(3):
+                    states[k] = NULL if e.states[k] == NULL else <char *>e.states[k] + place * e.item
+                self.rules[e.item == 8](e.p + place * e.item, e.g + place * e.item, states, stop - place, &e.options)
+                place = stop
 
 
-def rmsprop(p, grad, square_avg, grad_avg=None, momentum_buffer=None, *, double lr, double alpha=0.99, double eps=1e-8,
-            double momentum=0.0, double weight_decay=0.0, int threads=1):
-    """square_avg = alpha * square_avg + (1 - alpha) * d^2, d = grad + weight_decay * p; p -= lr * d / (sqrt(square_avg) + eps).
-
-    `grad_avg` (centred form) is the running mean of d, whose square is subtracted under the root; with a `momentum_buffer`
-    the step is buffer = momentum * buffer + d / (...). Changes p and the three states.
-    """
-    cdef cnp.ndarray a = parameter(p, "rmsprop"), g = in_order_of(grad, a, "rmsprop", "grad", threads)
-    cdef cnp.ndarray s = state(square_avg, a, "rmsprop", "square_avg", threads)
-    cdef cnp.ndarray m = state(grad_avg, a, "rmsprop", "grad_avg", threads)
-    cdef cnp.ndarray b = state(momentum_buffer, a, "rmsprop", "momentum_buffer", threads)
-    cdef fc_rmsprop o
-    cdef char *at = memory(a)
-    cdef char *square = memory(s)
-    cdef char *mean = memory(m)
-    cdef char *buf = memory(b)
-    cdef const char *source = memory(g)
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef Py_ssize_t n = a.size, head = head_of(at, u.item), t, i, count
-    o.lr, o.alpha, o.eps, o.momentum, o.weight_decay = lr, alpha, eps, momentum, weight_decay
-    threads = crew(5.0 * n * u.item, threads)
-    with nogil:
-        for t in prange((n + RUN - 1) // RUN + 1, num_threads=threads, schedule="static"):
-            i = task_start(t, head, n) * u.item
-            count = task_start(t + 1, head, n) - task_start(t, head, n)
-            u.rmsprop(at + i, source + i, square + i, after(mean, i), after(buf, i), count, &o)
-    give_back(p, a)
-    give_back(square_avg, s)
-    give_back(grad_avg, m)
-    give_back(momentum_buffer, b)
+cdef void follow(fc_update *o, long long count) noexcept nogil:
+    """What follows from the count of steps, this one included."""
+    o.first = count <= 1
+    o.step = o.lr / (1 - pow(o.beta1, count))
+    o.root = 1 / sqrt(1 - pow(o.beta2, count))
 
 
-def adam(p, grad, exp_avg, exp_avg_sq, max_exp_avg_sq=None, *, Py_ssize_t step, double lr, double beta1=0.9, double beta2=0.999,
-         double eps=1e-8, double weight_decay=0.0, bint decoupled=False, int threads=1):
-    """Step number `step` (1, 2, ...) of Adam; of AdamW when `decoupled`.
-
-    m = beta1 m + (1 - beta1) d, v = beta2 v + (1 - beta2) d^2, p -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps),
-    d = grad + weight_decay * p (decoupled: p *= 1 - lr * weight_decay first). `max_exp_avg_sq` (AMSGrad) keeps the largest v and
-    replaces it. Changes p and the states.
-    """
-    if step < 1:
-        raise ArgumentError(f"adam: step must be at least 1, got {step}")
-    cdef cnp.ndarray a = parameter(p, "adam"), g = in_order_of(grad, a, "adam", "grad", threads)
-    cdef cnp.ndarray m = state(exp_avg, a, "adam", "exp_avg", threads)
-    cdef cnp.ndarray v = state(exp_avg_sq, a, "adam", "exp_avg_sq", threads)
-    cdef cnp.ndarray w = state(max_exp_avg_sq, a, "adam", "max_exp_avg_sq", threads)
-    cdef fc_adam o
-    cdef char *at = memory(a)
-    cdef char *mean = memory(m)
-    cdef char *square = memory(v)
-    cdef char *largest = memory(w)
-    cdef const char *source = memory(g)
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef Py_ssize_t n = a.size, head = head_of(at, u.item), t, i, count
-    o.lr, o.beta1, o.beta2, o.eps, o.weight_decay, o.decoupled = lr, beta1, beta2, eps, weight_decay, decoupled
-    o.step, o.root = lr / (1 - pow(beta1, step)), 1 / sqrt(1 - pow(beta2, step))
-    threads = crew(7.0 * n * u.item, threads)
-    with nogil:
-        for t in prange((n + RUN - 1) // RUN + 1, num_threads=threads, schedule="static"):
-            i = task_start(t, head, n) * u.item
-            count = task_start(t + 1, head, n) - task_start(t, head, n)
-            u.adam(at + i, source + i, mean + i, square + i, after(largest, i), count, &o)
-    give_back(p, a)
-    give_back(exp_avg, m)
-    give_back(exp_avg_sq, v)
-    give_back(max_exp_avg_sq, w)
+cdef fc_rule rule_of(int number, Py_ssize_t item) except NULL:
+    cdef const fc_ukr *u = table(item)
+    return u.sgd if number == SGD else u.rmsprop if number == RMSPROP else u.adam

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ArgumentError
-from ..kernels import update
-from ..threads import get_num_threads
-from .optimizer import Optimizer
+from .fused import Fused
 
 
-class Adam(Optimizer):
+class Adam(Fused):
     """m, v: running means of g and g^2; param -= lr * mhat / (sqrt(vhat) + eps), with g = grad + weight_decay * param.
 
     mhat = m / (1 - beta1^t), vhat = v / (1 - beta2^t) at step t = 1, 2, ...
@@ -23,12 +19,19 @@ class Adam(Optimizer):
     eps, weight_decay : float
     amsgrad : bool
         Use the largest v so far.
+    maximize : bool
+        Climb instead: g = -grad + weight_decay * param.
     """
 
+    rule = "adam"
+    counted = True
     decoupled = False
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False):
-        super().__init__(params, dict(lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=bool(amsgrad)))
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, amsgrad=False, *, maximize=False):
+        super().__init__(
+            params,
+            dict(lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay, amsgrad=bool(amsgrad), maximize=bool(maximize)),
+        )
 
     def check(self, options: dict) -> None:
         super().check(options)
@@ -36,27 +39,13 @@ class Adam(Optimizer):
         if len(betas) != 2 or not all(0.0 <= beta < 1.0 for beta in betas):
             raise ArgumentError(f"{type(self).__name__}: betas must be two numbers from 0 to below 1, got {betas!r}")
 
-    def _update(self, param, grad, state, options):
-        if not state:
-            state.update(step=0, exp_avg=np.zeros_like(param), exp_avg_sq=np.zeros_like(param))
-        if options["amsgrad"] and "max_exp_avg_sq" not in state:
-            state["max_exp_avg_sq"] = np.zeros_like(param)
-        state["step"] += 1
-        update.adam(
-            param,
-            grad,
-            state["exp_avg"],
-            state["exp_avg_sq"],
-            state["max_exp_avg_sq"] if options["amsgrad"] else None,
-            step=state["step"],
-            lr=options["lr"],
-            beta1=options["betas"][0],
-            beta2=options["betas"][1],
-            eps=options["eps"],
-            weight_decay=options["weight_decay"],
-            decoupled=self.decoupled,
-            threads=get_num_threads(),
-        )
+    def _states(self, options):
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if options["amsgrad"] else None)
+
+    def _options(self, options):
+        beta1, beta2 = options["betas"]
+        options = {key: options[key] for key in ("lr", "eps", "weight_decay", "maximize")}
+        return {"beta1": beta1, "beta2": beta2, "decoupled": self.decoupled, **options}
 
 
 class AdamW(Adam):
@@ -64,5 +53,5 @@ class AdamW(Adam):
 
     decoupled = True
 
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False):
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False):
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)

@@ -10,12 +10,14 @@ from numpy import ndarray
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
 
+SCALARS = ("step",)  # states that are one number for a parameter
+
 
 class Optimizer:
     """Updates parameters in place from their gradients.
 
     A subclass defines `_update(param, grad, state, options)`: all its arithmetic, on arrays. `state` is a dict of the
-    parameter's own, empty at first; `options` is its group.
+    parameter's own, empty at first; `options` is its group. (Those of fastcnn define a rule instead, see `fused`.)
 
     Parameters
     ----------
@@ -80,25 +82,28 @@ class Optimizer:
     def step(self, closure=None):
         """Update every parameter that has a gradient; `closure`, if given, computes and returns the loss first."""
         loss = None if closure is None else closure()
+        self._apply()
+        return loss
+
+    def _apply(self) -> None:
+        """Update every parameter that has a gradient, one after the other."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if p.grad.data.shape != p.data.shape or p.grad.data.dtype != p.data.dtype:
-                    raise StateError(
-                        f"{type(self).__name__}: gradient {p.grad.data.shape} {p.grad.data.dtype} does not fit "
-                        f"the parameter {p.data.shape} {p.data.dtype}"
-                    )
-                state = self.state.get(p)
-                if state is None:
-                    state = self.state[p] = {}
-                elif any(isinstance(s, ndarray) and s.shape != p.data.shape for s in state.values()):
-                    raise StateError(
-                        f"{type(self).__name__}: a parameter changed its shape to {p.data.shape}; make a new optimizer"
-                    )
-                self._update(p.data, p.grad.data, state, group)
-                p.version += 1
-        return loss
+                if p.grad is not None:
+                    self._check_shapes(p)
+                    self._update(p.data, p.grad.data, self.state.setdefault(p, {}), group)
+                    p.version += 1
+
+    def _check_shapes(self, p: Tensor) -> None:
+        """Raise StateError where the gradient or the states of p have another shape than p."""
+        name, grad = type(self).__name__, p.grad
+        if grad is not None and (grad.data.shape != p.data.shape or grad.data.dtype != p.data.dtype):
+            raise StateError(
+                f"{name}: gradient {grad.data.shape} {grad.data.dtype} does not fit the parameter {p.data.shape} {p.data.dtype}"
+            )
+        for key, value in self.state.get(p, {}).items():
+            if isinstance(value, ndarray) and key not in SCALARS and value.shape != p.data.shape:
+                raise StateError(f"{name}: a parameter changed its shape to {p.data.shape}; make a new optimizer")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients; with `set_to_none=False` fill them with zeros."""
@@ -116,10 +121,7 @@ class Optimizer:
         """
         number = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         groups = [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups]
-        state = {
-            number[p]: {k: np.array(v, order="K") if isinstance(v, ndarray) else v for k, v in s.items()}
-            for p, s in self.state.items()
-        }
+        state = {number[p]: {key: _saved(key, value) for key, value in s.items()} for p, s in self.state.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, values: dict) -> None:
@@ -137,8 +139,8 @@ class Optimizer:
         for i, p in enumerate(params):
             entry = {}
             for key, value in state.get(i, {}).items():
-                if not isinstance(value, (ndarray, Tensor)):
-                    entry[key] = value
+                if key in SCALARS or not isinstance(value, (ndarray, Tensor)):
+                    entry[key] = _saved(key, value)
                     continue
                 if value.shape != p.shape:
                     raise StateError(f"{name}: {key} of parameter {i} has shape {value.shape}, the parameter {p.shape}")
@@ -156,3 +158,10 @@ class Optimizer:
             options = ", ".join(f"{key}={value}" for key, value in group.items() if key != "params")
             lines.append(f"  group {i}: {len(group['params'])} parameters, {options}")
         return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
+
+
+def _saved(key: str, value):
+    """Return a state for a state dict: a number, or a copy of an array."""
+    if key in SCALARS:
+        return value.item() if hasattr(value, "item") else value
+    return np.array(value, order="K") if isinstance(value, ndarray) else value

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ArgumentError
-from ..kernels import update
-from ..threads import get_num_threads
-from .optimizer import Optimizer
+from .fused import Fused
 
 
-class RMSprop(Optimizer):
+class RMSprop(Fused):
     """v = alpha * v + (1 - alpha) * g^2; param -= lr * g / (sqrt(v) + eps), with g = grad + weight_decay * param.
 
     Parameters
@@ -24,11 +20,24 @@ class RMSprop(Optimizer):
         If above 0: b = momentum * b + g / (sqrt(v) + eps), param -= lr * b.
     centered : bool
         Subtract the square of the running mean of g from v under the root.
+    maximize : bool
+        Climb instead: g = -grad + weight_decay * param.
     """
 
-    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False):
+    rule = "rmsprop"
+
+    def __init__(self, params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False, *, maximize=False):
         super().__init__(
-            params, dict(lr=lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum, centered=bool(centered))
+            params,
+            dict(
+                lr=lr,
+                alpha=alpha,
+                eps=eps,
+                weight_decay=weight_decay,
+                momentum=momentum,
+                centered=bool(centered),
+                maximize=bool(maximize),
+            ),
         )
 
     def check(self, options: dict) -> None:
@@ -36,21 +45,9 @@ class RMSprop(Optimizer):
         if not 0.0 <= options["alpha"] <= 1.0:
             raise ArgumentError(f"RMSprop: alpha must be between 0 and 1, got {options['alpha']!r}")
 
-    def _update(self, param, grad, state, options):
-        wanted = ["square_avg"] + ["grad_avg"] * options["centered"] + ["momentum_buffer"] * bool(options["momentum"])
-        for name in wanted:
-            if name not in state:
-                state[name] = np.zeros_like(param)
-        update.rmsprop(
-            param,
-            grad,
-            state["square_avg"],
-            state["grad_avg"] if options["centered"] else None,
-            state["momentum_buffer"] if options["momentum"] else None,
-            lr=options["lr"],
-            alpha=options["alpha"],
-            eps=options["eps"],
-            momentum=options["momentum"],
-            weight_decay=options["weight_decay"],
-            threads=get_num_threads(),
-        )
+    def _states(self, options):
+        return ("square_avg", "grad_avg" if options["centered"] else None, "momentum_buffer" if options["momentum"] else None)
+
+    def _options(self, options):
+        options = {key: options[key] for key in ("lr", "alpha", "eps", "momentum", "weight_decay", "maximize")}
+        return {"beta2": options.pop("alpha"), **options}

@@ -119,18 +119,14 @@ typedef struct {
     ptrdiff_t width, first, last, y_pixel, x_pixel, n_ahead;
 } fc_depthwise_weight_job;
 
-/* Options of the optimizers, see update.h. */
+/* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
+ * of steps. Each optimizer reads its own. */
 typedef struct {
-    double lr, momentum, dampening, weight_decay;
-    int nesterov, first;
-} fc_sgd;
-typedef struct {
-    double lr, alpha, eps, momentum, weight_decay;
-} fc_rmsprop;
-typedef struct {
-    double lr, beta1, beta2, eps, weight_decay, step, root;
-    int decoupled;
-} fc_adam;
+    double lr, weight_decay, eps, momentum, dampening, beta1, beta2;
+    double step, root; /* see adam */
+    int first, nesterov, decoupled, maximize; /* first: the states hold nothing yet */
+} fc_update;
+typedef void (*fc_rule)(void *p, const void *g, void *const *states, ptrdiff_t n, const fc_update *options);
 
 typedef struct {
     const char *name;
@@ -186,9 +182,7 @@ typedef struct {
                                        double smoothing);
 
     /* update.h */
-    void (*sgd)(void *p, const void *g, void *buf, ptrdiff_t n, const fc_sgd *options);
-    void (*rmsprop)(void *p, const void *g, void *square, void *mean, void *buf, ptrdiff_t n, const fc_rmsprop *options);
-    void (*adam)(void *p, const void *g, void *m, void *v, void *largest, ptrdiff_t n, const fc_adam *options);
+    fc_rule sgd, rmsprop, adam;
 
     /* probe.h */
     double (*fma_burst)(ptrdiff_t iterations);

@@ -4,17 +4,21 @@
  * read into a small buffer: where it lies a few bytes behind the parameter modulo 4 KiB (an array of NumPy's next to one of
  * ours), a load of it would wait for each store to the parameter just before (measured: twice the time). */
 
-enum { FC_FN(piece) = 512 };
+enum { FC_FN(piece) = 256 };
+#define PIECES(from, count, n) \
+    for (ptrdiff_t from = 0, count; count = n - from < FC_FN(piece) ? n - from : FC_FN(piece), from < n; from += FC_FN(piece))
 
-/* d = g + decay p. Without decay p must not enter: 0 * Inf is NaN. */
-INLINE void FC_FN(decayed)(real *restrict d, const real *restrict g, const real *restrict p, ptrdiff_t n, real decay) {
+/* d = g + decay p, or -g + decay p to maximize. Without decay p must not enter: 0 * Inf is NaN. */
+INLINE void FC_FN(decayed)(real *restrict d, const real *restrict g, const real *restrict p, ptrdiff_t n, real decay,
+                           int maximize) {
+    const real sign = maximize ? -1 : 1;
     if (decay != 0)
-        for (ptrdiff_t i = 0; i < n; i++) d[i] = g[i] + decay * p[i];
+        for (ptrdiff_t i = 0; i < n; i++) d[i] = sign * g[i] + decay * p[i];
     else
-        for (ptrdiff_t i = 0; i < n; i++) d[i] = g[i];
+        for (ptrdiff_t i = 0; i < n; i++) d[i] = sign * g[i];
 }
 
-INLINE void FC_FN(sgd_piece)(real *restrict p, real *restrict buf, const real *restrict d, ptrdiff_t n, const fc_sgd *o) {
+INLINE void FC_FN(sgd_piece)(real *restrict p, real *restrict buf, const real *restrict d, ptrdiff_t n, const fc_update *o) {
     const real lr = (real)o->lr, momentum = (real)o->momentum, fresh = (real)(1 - o->dampening);
     const real step = o->nesterov ? lr * (1 + momentum) : lr;
     if (!buf) {
@@ -39,15 +43,14 @@ INLINE void FC_FN(sgd_piece)(real *restrict p, real *restrict buf, const real *r
     }
 }
 
-/* g += weight_decay p; buf = momentum buf + (1 - dampening) g (buf = g at first); p -= lr (g + momentum buf | buf | g).
+/* states: buf. g += weight_decay p; buf = momentum buf + (1 - dampening) g (buf = g at first); p -= lr (g + momentum buf | buf | g).
  * [Sutskever2013] for Nesterov's form. */
-static void FC_FN(sgd)(void *p_, const void *g_, void *buf_, ptrdiff_t n, const fc_sgd *o) {
-    real *p = p_, *buf = buf_;
+static void FC_FN(sgd)(void *p_, const void *g_, void *const *states, ptrdiff_t n, const fc_update *o) {
+    real *p = p_, *buf = states[0];
     real d[FC_FN(piece)];
-    for (ptrdiff_t i = 0; i < n; i += FC_FN(piece)) {
-        const ptrdiff_t count = n - i < FC_FN(piece) ? n - i : FC_FN(piece);
-        FC_FN(decayed)(d, (const real *)g_ + i, p + i, count, (real)o->weight_decay);
-        FC_FN(sgd_piece)(p + i, buf ? buf + i : NULL, d, count, o);
+    PIECES(from, count, n) {
+        FC_FN(decayed)(d, (const real *)g_ + from, p + from, count, (real)o->weight_decay, o->maximize);
+        FC_FN(sgd_piece)(p + from, buf ? buf + from : NULL, d, count, o);
     }
 }
 
@@ -57,19 +60,18 @@ static void FC_FN(sgd)(void *p_, const void *g_, void *buf_, ptrdiff_t n, const 
 #define FC_SQRT __builtin_sqrt
 #endif
 
-/* g += weight_decay p; square = alpha square + (1 - alpha) g^2; d = g / (sqrt(square - mean^2) + eps), mean only if centred;
- * p -= lr d, or with momentum buf = momentum buf + d; p -= lr buf. [Tieleman2012] */
-static void FC_FN(rmsprop)(void *p_, const void *g_, void *square_, void *mean_, void *buf_, ptrdiff_t n, const fc_rmsprop *o) {
-    const real lr = (real)o->lr, alpha = (real)o->alpha, fresh = (real)(1 - o->alpha), eps = (real)o->eps;
+/* states: square, mean, buf. g += weight_decay p; square = beta2 square + (1 - beta2) g^2; d = g / (sqrt(square - mean^2) + eps),
+ * mean only if centred; p -= lr d, or with momentum buf = momentum buf + d; p -= lr buf. [Tieleman2012] */
+static void FC_FN(rmsprop)(void *p_, const void *g_, void *const *states, ptrdiff_t n, const fc_update *o) {
+    const real lr = (real)o->lr, alpha = (real)o->beta2, fresh = (real)(1 - o->beta2), eps = (real)o->eps;
     const real momentum = (real)o->momentum;
     real d[FC_FN(piece)];
-    for (ptrdiff_t from = 0; from < n; from += FC_FN(piece)) {
-        const ptrdiff_t count = n - from < FC_FN(piece) ? n - from : FC_FN(piece);
-        real *restrict p = (real *)p_ + from, *restrict square = (real *)square_ + from;
-        FC_FN(decayed)(d, (const real *)g_ + from, p, count, (real)o->weight_decay);
+    PIECES(from, count, n) {
+        real *restrict p = (real *)p_ + from, *restrict square = (real *)states[0] + from;
+        FC_FN(decayed)(d, (const real *)g_ + from, p, count, (real)o->weight_decay, o->maximize);
         for (ptrdiff_t i = 0; i < count; i++) square[i] = alpha * square[i] + fresh * d[i] * d[i];
-        if (mean_) {
-            real *restrict mean = (real *)mean_ + from;
+        if (states[1]) {
+            real *restrict mean = (real *)states[1] + from;
             for (ptrdiff_t i = 0; i < count; i++) {
                 mean[i] += fresh * (d[i] - mean[i]);
                 d[i] /= FC_SQRT(square[i] - mean[i] * mean[i]) + eps;
@@ -77,28 +79,27 @@ static void FC_FN(rmsprop)(void *p_, const void *g_, void *square_, void *mean_,
         } else {
             for (ptrdiff_t i = 0; i < count; i++) d[i] /= FC_SQRT(square[i]) + eps;
         }
-        if (buf_) {
-            real *restrict buf = (real *)buf_ + from;
+        if (states[2]) {
+            real *restrict buf = (real *)states[2] + from;
             for (ptrdiff_t i = 0; i < count; i++) d[i] = buf[i] = momentum * buf[i] + d[i];
         }
         for (ptrdiff_t i = 0; i < count; i++) p[i] -= lr * d[i];
     }
 }
 
-/* m += (1 - beta1) (g - m); v = beta2 v + (1 - beta2) g^2; p -= step m / (root sqrt(v) + eps) with step = lr / (1 - beta1^t),
- * root = 1 / sqrt(1 - beta2^t); largest, if given, keeps the maximum of v and takes its place. Weight decay is added to g, or
- * (decoupled) shrinks p first. [Kingma2015] [Loshchilov2019] [Reddi2018] */
-static void FC_FN(adam)(void *p_, const void *g_, void *m_, void *v_, void *largest_, ptrdiff_t n, const fc_adam *o) {
+/* states: m, v, largest. m += (1 - beta1) (g - m); v = beta2 v + (1 - beta2) g^2; p -= step m / (root sqrt(v) + eps) with
+ * step = lr / (1 - beta1^t), root = 1 / sqrt(1 - beta2^t); largest, if given, keeps the maximum of v and takes its place. Weight
+ * decay is added to g, or (decoupled) shrinks p first. [Kingma2015] [Loshchilov2019] [Reddi2018] */
+static void FC_FN(adam)(void *p_, const void *g_, void *const *states, ptrdiff_t n, const fc_update *o) {
     const real shrink = o->decoupled ? (real)(1 - o->lr * o->weight_decay) : 1, decay = o->decoupled ? 0 : (real)o->weight_decay;
     const real fresh1 = (real)(1 - o->beta1), beta2 = (real)o->beta2, fresh2 = (real)(1 - o->beta2);
     const real step = (real)o->step, root = (real)o->root, eps = (real)o->eps;
     real d[FC_FN(piece)];
-    for (ptrdiff_t from = 0; from < n; from += FC_FN(piece)) {
-        const ptrdiff_t count = n - from < FC_FN(piece) ? n - from : FC_FN(piece);
-        real *restrict p = (real *)p_ + from, *restrict m = (real *)m_ + from, *restrict v = (real *)v_ + from;
-        FC_FN(decayed)(d, (const real *)g_ + from, p, count, decay);
-        if (largest_) {
-            real *restrict largest = (real *)largest_ + from;
+    PIECES(from, count, n) {
+        real *restrict p = (real *)p_ + from, *restrict m = (real *)states[0] + from, *restrict v = (real *)states[1] + from;
+        FC_FN(decayed)(d, (const real *)g_ + from, p, count, decay, o->maximize);
+        if (states[2]) {
+            real *restrict largest = (real *)states[2] + from;
             for (ptrdiff_t i = 0; i < count; i++) {
                 m[i] += fresh1 * (d[i] - m[i]);
                 v[i] = beta2 * v[i] + fresh2 * d[i] * d[i];
@@ -115,3 +116,4 @@ static void FC_FN(adam)(void *p_, const void *g_, void *m_, void *v_, void *larg
     }
 }
 #undef FC_SQRT
+#undef PIECES

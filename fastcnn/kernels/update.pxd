@@ -1,0 +1,30 @@
+# kernels.update: the table that a step of an optimizer walks, for loop nests that run the step without Python.
+
+cimport numpy as cnp
+
+from fastcnn.kernels.micro cimport fc_rule, fc_update
+
+cdef struct Parameter:
+    char *p             # n values of `item` bytes, one run of memory
+    const char *g       # in the same order; NULL: no gradient, the parameter stays
+    void *states[3]     # in the same order; NULL where the rule does without
+    long long *count    # steps made; NULL: the rule does not count
+    Py_ssize_t n, item, start, head
+    int group
+    fc_update options   # of this step
+
+cdef class Update:
+    cdef readonly str rule
+    cdef int number
+    cdef bint busy
+    cdef Py_ssize_t n, total
+    cdef int n_groups
+    cdef Parameter *table
+    cdef fc_update *groups
+    cdef fc_rule rules[2]  # of float32 and float64
+    cdef list bound, kept, elsewhere
+    cdef object state_of(self, dict state, name, cnp.ndarray p)
+    cpdef list aim(self, list data, list grads, list states)
+    cdef void run(self, int threads) noexcept nogil
+    cdef void prepare(self) noexcept nogil
+    cdef void share(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil

@@ -1,0 +1,81 @@
+"""optim.fused: optimizers whose step is one compiled call over all parameters (`kernels.update`)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy import ndarray
+
+from ..autograd import Tensor
+from ..kernels.update import Update
+from ..threads import get_num_threads
+from .optimizer import Optimizer
+
+
+class Fused(Optimizer):
+    """An optimizer with a rule in `kernels.update`.
+
+    A subclass names its `rule`, the states of a parameter (`_states`) and the options that the rule reads (`_options`). The
+    table of arrays is kept from step to step; a parameter is bound again when its array, its state or its group changed.
+    """
+
+    rule = ""
+    _table: Update
+    _layout: tuple[tuple[int, tuple[str | None, ...]], ...] = ()  # of the table: size and names of the states of each group
+    counted = False  # state["step"] is the number of steps; otherwise only the first step differs
+
+    def _states(self, options: dict) -> tuple[str | None, ...]:
+        """Return the names of the states in the order of the rule's arguments; None for one that the options do without."""
+        raise NotImplementedError
+
+    def _options(self, options: dict) -> dict:
+        """Return the keywords of `Update.set_options` for a group."""
+        raise NotImplementedError
+
+    def _new_state(self, name: str, param: ndarray, options: dict) -> ndarray:
+        """Return a state before the first step, in the memory order of the parameter."""
+        return np.zeros_like(param)
+
+    def _apply(self) -> None:
+        groups = self.param_groups
+        params = [p for group in groups for p in group["params"]]
+        arrays = [p.data for p in params]
+        gradients = [None if p.grad is None else p.grad.data for p in params]
+        table = self._aim()
+        threads = get_num_threads()
+        stale = table.step(arrays, gradients, list(map(self.state.get, params)), threads)
+        if stale:
+            for i in stale:
+                self._bind(table, i, params[i])
+            table.step(arrays, gradients, list(map(self.state.get, params)), threads)
+        for p in params:
+            if p.grad is not None:
+                p.version += 1
+
+    def _aim(self) -> Update:
+        """Return the table of the groups as they are now, with their options."""
+        layout = tuple((len(group["params"]), self._states(group)) for group in self.param_groups)
+        if layout != self._layout:
+            self._layout = layout
+            self._table = Update(self.rule, sum(count for count, _ in layout), len(layout))
+        for i, group in enumerate(self.param_groups):
+            self._table.set_options(i, **self._options(group))
+        return self._table
+
+    def _bind(self, table: Update, position: int, p: Tensor) -> None:
+        """Check a parameter, make the states that it lacks, and enter it into the table."""
+        self._check_shapes(p)
+        group = int(np.searchsorted(np.cumsum([count for count, _ in self._layout]), position, side="right"))
+        names, options = self._layout[group][1], self.param_groups[group]
+        state = self.state.setdefault(p, {})
+        missing = [name for name in names if name is not None and name not in state]
+        for name in missing:
+            state[name] = self._new_state(name, p.data, options)
+        if self.counted:
+            count = np.array(int(state.get("step", 0)), np.int64)
+            state["step"] = count
+        else:
+            count = np.array(0 if missing else 1, np.int64)
+        table.bind(position, group, p.data, state, names, count)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_layout": (), "_table": None}  # a copy binds its own arrays
