@@ -2,10 +2,6 @@
 
 from fastcnn.kernels.micro cimport fc_winograd_block, fc_winograd_points
 
-cdef enum:
-    STAGE_TILES = 8  # tiles of a task that only transforms
-    DEPTH = 64       # channels of a panel that are transformed or summed at a time: 36 * 64 * 128 bytes of L2
-
 cdef fc_winograd_points POINTS
 
 cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t tiles_y,

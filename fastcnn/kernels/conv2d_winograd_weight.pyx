@@ -1,16 +1,16 @@
 """kernels.conv2d_winograd_weight: the weight gradient of a 3x3 stride-1 convolution by Winograd's F(3x3,4x4).
 
 The 6x6 transform of x is forward's; dy is cut into 4x4 tiles; 36 products are summed over all tiles and one inverse transform
-for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the shape, whose sums are added
-in order, so that results do not depend on the number of threads.
+for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the shape, whose gradients are
+added in order, so that results do not depend on the number of threads. A thread takes a share of the chunks times a group of
+panels (nr channels of dy each) and works on memory of its own; large gradients of few tiles are one chunk.
 """
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
-from libc.string cimport memset
+from cython.parallel cimport prange
 
 from fastcnn.kernels.conv2d_direct cimport image
-from fastcnn.kernels.conv2d_winograd cimport DEPTH, POINTS, STAGE_TILES, odd_lines, set_geometry
+from fastcnn.kernels.conv2d_winograd cimport POINTS, odd_lines, set_geometry
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
@@ -18,110 +18,152 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
 cnp.import_array()
 
 cdef enum:
-    TILES_BYTES = 400 * 1024  # transformed tiles that a task holds: they share L2 with the sums
-    SUMS_BYTES = 4 << 20      # sums of all chunks; with four chunks they may take more
+    BLOCK_TILES = 112        # tiles of a block: enough to hide that sums are loaded and stored, and 2 to 4 MiB in most layers
+    BLOCK_BYTES = 16 << 20   # transformed tiles of a block at most: they stay in L3
+    PART = 256               # channels of x in a piece of the sums
+    CHUNKS = 32              # at most; a chunk's error grows with its tiles
+    TILE_COST = 24           # see conv2d_winograd
+
 
 cdef struct Gradient:
     const char *x                # IN   channels-last, ci channels
     const char *dy               # IN   channels-last, co channels
     char *dw                     # OUT  (co, 3, 3, ci)
+    char *taps                   # sums of the chunks [chunk][panel][piece][9][part][nr], when there is more than one chunk
     fc_winograd_block image, dimage
     Py_ssize_t tiles, ci, co, panels
-    Py_ssize_t v_row, v_slice    # transformed x: [36][tile][ci]
-    Py_ssize_t d_row, d_slice    # transformed dy: [36][tile][panel][nr], zero beyond co
+    Py_ssize_t chunks, count     # parts of the tiles that are summed apart, fixed by the shape; tiles of a block at most
+    Py_ssize_t shares, groups    # parts of the chunks, and of the panels: a thread has one of each
+    Py_ssize_t v_row, v_slice    # transformed x of a block [36][tile][ci]
+    Py_ssize_t d_row, d_slice    # transformed dy of a block [36][tile][panel][nr], zero beyond co to a whole vector
     Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
-    Py_ssize_t m_slice           # sums of a piece: [36][part][nr]
+    Py_ssize_t m_slice           # sums of a piece [36][part][nr]
+    Py_ssize_t m_step            # bytes from piece to piece; 0 when each is finished at once
+    Py_ssize_t own               # bytes of scratch of a thread
 
 
-cdef void transform_pair(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t at,
-                         Py_ssize_t count) noexcept nogil:
+cdef void transform(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count, Py_ssize_t p0,
+                    Py_ssize_t p1) noexcept nogil:
+    """Transform `count` tiles of x, and of panels p0..p1 of dy."""
     cdef fc_winograd_block source = p.image
     cdef fc_winograd_block dimage = p.dimage
-    source.first = dimage.first = first + at
+    source.first = dimage.first = first
     source.count = dimage.count = count
     source.slice, source.row = p.v_slice, p.v_row
     dimage.slice, dimage.row = p.d_slice, p.d_row
-    u.winograd_input(v + at * p.v_row * u.item, p.x, &source, &POINTS)
-    u.winograd_dy(d + at * p.d_row * u.item, p.dy, &dimage, &POINTS)
+    dimage.channels = min(p.co, p1 * u.nr) - p0 * u.nr
+    u.winograd_input(v, p.x, &source, &POINTS)
+    u.winograd_dy(d, p.dy + p0 * u.nr * u.item, &dimage, &POINTS)
 
 
-cdef void sum_slice(const fc_ukr *u, const Gradient *p, const char *v, const char *d, char *m, Py_ssize_t xi, Py_ssize_t panel,
-                    Py_ssize_t c0, Py_ssize_t count, bint accumulate) noexcept nogil:
-    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][panel][:], for the channels of one piece."""
+cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, const char *d, Py_ssize_t count, Py_ssize_t panel,
+                    Py_ssize_t c0, bint accumulate) noexcept nogil:
+    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][:], for 36 slices and the channels of one piece."""
     cdef fc_tile_job job
-    cdef Py_ssize_t zero = 0
-    job.a = v + (xi * p.v_slice + c0) * u.item
-    job.b = d + (xi * p.d_slice + panel * u.nr) * u.item
-    job.c = m + xi * p.m_slice * u.item
+    cdef Py_ssize_t zero = 0, xi
     job.bias = NULL
     job.seg = &zero
-    job.nseg = 1
+    job.nseg = job.rows = job.lda = 1
     job.kseg = count
-    job.rows = 1
     job.cols = min(p.part, p.ci - c0)
-    job.ldc = u.nr
     job.n = (min(u.nr, p.co - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes
-    job.lda = 1
+    job.ldc = u.nr
     job.ka = p.v_row
     job.ldb = p.d_row
     job.a_row = job.c_row = 0
     job.accumulate = accumulate
     job.relu = 0
-    u.tile_rows(&job)
+    for xi in range(36):
+        job.a = v + (xi * p.v_slice + c0) * u.item
+        job.b = d + xi * p.d_slice * u.item
+        job.c = m + xi * p.m_slice * u.item
+        u.tile_rows(&job)
 
 
-cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *m, char *scratch, Py_ssize_t panel,
+cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *taps, Py_ssize_t panel,
                       Py_ssize_t c0) noexcept nogil:
-    """Transform the sums of a piece back and write them to dw."""
-    cdef Py_ssize_t tap, count = min(p.part, p.ci - c0)
+    """Write a piece [9][part][nr] to dw."""
+    cdef Py_ssize_t count = min(p.part, p.ci - c0), tap
     cdef char *at = p.dw + (panel * u.nr * 9 * p.ci + c0) * u.item
-    u.winograd_dw(scratch, count * u.nr, m, p.m_slice, count, u.nr, &POINTS)
     for tap in range(9):
-        u.unpack_run(at + tap * p.ci * u.item, scratch + tap * count * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count,
+        u.unpack_run(at + tap * p.ci * u.item, taps + tap * p.part * u.nr * u.item, min(u.nr, p.co - panel * u.nr), u.nr, count,
                      1, 9 * p.ci)
 
 
-cdef void by_pieces(const fc_ukr *u, const Gradient *p, char *tiles, char *scratch, int threads) noexcept nogil:
-    """Few tiles, large dw: transform all tiles; then a task sums the 36 slices of a piece in L2 and transforms them back."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, own = apart(m_bytes + 9 * p.part * u.nr * u.item), t, xi
-    cdef char *v = tiles
-    cdef char *d = tiles + 36 * p.v_slice * u.item
+cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_t chunk, Py_ssize_t p0,
+                    Py_ssize_t p1) noexcept nogil:
+    """Sum the tiles of a chunk, block by block, into the pieces of panels p0..p1 and transform these back."""
+    cdef Py_ssize_t first = chunk * p.tiles // p.chunks, tiles = (chunk + 1) * p.tiles // p.chunks - first
+    cdef Py_ssize_t blocks = (tiles + p.count - 1) // p.count, b, at, here, i, panel, c0
+    cdef char *v = scratch
+    cdef char *d = v + 36 * p.v_slice * u.item
+    cdef char *spare = d + 36 * p.d_slice * u.item
+    cdef char *sums = spare + 9 * p.part * u.nr * u.item
     cdef char *m
-    for t in prange((p.tiles + STAGE_TILES - 1) // STAGE_TILES, num_threads=threads, schedule="static"):
-        transform_pair(u, p, v, d, 0, t * STAGE_TILES, min(STAGE_TILES, p.tiles - t * STAGE_TILES))
-    for t in prange(p.panels * p.parts, num_threads=threads, schedule="dynamic"):
-        m = scratch + threadid() * own
-        for xi in range(36):
-            sum_slice(u, p, v, d, m, xi, t // p.parts, t % p.parts * p.part, p.tiles, False)
-        store_piece(u, p, m, m + m_bytes, t // p.parts, t % p.parts * p.part)
+    cdef char *taps
+    for b in range(blocks):
+        at = b * tiles // blocks
+        here = (b + 1) * tiles // blocks - at
+        transform(u, p, v, d, first + at, here, p0, p1)
+        for i in range((p1 - p0) * p.parts):
+            panel, c0 = p0 + i // p.parts, i % p.parts * p.part
+            m = sums + i * p.m_step
+            sum_piece(u, p, m, v, d + (panel - p0) * u.nr * u.item, here, panel, c0, b > 0)
+            if b + 1 == blocks:
+                taps = spare
+                if p.chunks > 1:
+                    taps = p.taps + ((chunk * p.panels + panel) * p.parts + i % p.parts) * 9 * p.part * u.nr * u.item
+                u.winograd_dw(taps, p.part * u.nr, m, p.m_slice, min(p.part, p.ci - c0), u.nr, &POINTS)
+                if p.chunks == 1:
+                    store_piece(u, p, taps, panel, c0)
 
 
-cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *v, char *d, char *sums, Py_ssize_t first, Py_ssize_t stop,
-                    Py_ssize_t count) noexcept nogil:
-    """Sum the tiles first..stop into all pieces, `count` tiles at a time that stay in this core's caches."""
-    cdef Py_ssize_t m_bytes = 36 * p.m_slice * u.item, at = first, here, xi, i
-    while at < stop:
-        here = min(count, stop - at)
-        transform_pair(u, p, v, d, at, 0, here)
-        for xi in range(36):
-            for i in range(p.panels * p.parts):
-                sum_slice(u, p, v, d, sums + i * m_bytes, xi, i // p.parts, i % p.parts * p.part, here, at > first)
-        at = at + here
+cdef void gradient(const fc_ukr *u, const Gradient *p, char *scratch) noexcept nogil:
+    cdef Py_ssize_t t, threads = p.shares * p.groups, group, chunk, i
+    cdef Py_ssize_t piece = 9 * p.part * u.nr, pieces = p.panels * p.parts
+    for t in prange(threads, num_threads=threads, schedule="static"):
+        group = t % p.groups
+        for chunk in range(t // p.groups * p.chunks // p.shares, (t // p.groups + 1) * p.chunks // p.shares):
+            sum_chunk(u, p, scratch + t * p.own, chunk, group * p.panels // p.groups, (group + 1) * p.panels // p.groups)
+    if p.chunks > 1:
+        for t in prange(pieces, num_threads=threads, schedule="static"):
+            for i in range(1, p.chunks):
+                u.add(p.taps + t * piece * u.item, p.taps + (i * pieces + t) * piece * u.item, piece)
+            store_piece(u, p, p.taps + t * piece * u.item, t // p.parts, t % p.parts * p.part)
 
 
-cdef void by_chunks(const fc_ukr *u, const Gradient *p, char *tiles, char *sums, char *scratch, Py_ssize_t chunks,
-                    Py_ssize_t count, int threads) noexcept nogil:
-    """Many tiles: each chunk of tiles has sums of its own, so that a task shares nothing; the chunks are added in order."""
-    cdef Py_ssize_t pieces = p.panels * p.parts, m_bytes = 36 * p.m_slice * u.item, t, c
-    cdef Py_ssize_t v_bytes = 36 * p.v_slice * u.item, own = apart(v_bytes + 36 * p.d_slice * u.item)
-    cdef Py_ssize_t tap_bytes = apart(9 * p.part * u.nr * u.item), sum_bytes = apart(pieces * m_bytes)
-    for t in prange(chunks, num_threads=threads, schedule="static"):
-        sum_chunk(u, p, tiles + threadid() * own, tiles + threadid() * own + v_bytes, sums + t * sum_bytes,
-                  t * p.tiles // chunks, (t + 1) * p.tiles // chunks, count)
-    for t in prange(pieces, num_threads=threads, schedule="static"):
-        for c in range(1, chunks):
-            u.add(sums + t * m_bytes, sums + c * sum_bytes + t * m_bytes, 36 * p.m_slice)
-        store_piece(u, p, sums + t * m_bytes, scratch + threadid() * tap_bytes, t // p.parts, t % p.parts * p.part)
+cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
+    """Cut the tiles into chunks and blocks by the shape alone, the work among at most `threads` threads, and lay out scratch."""
+    cdef Py_ssize_t groups, shares, n, panels, ratio = p.tiles * (p.ci + p.co) // (p.ci * p.co)
+    cdef double tiles, cost, best = 0
+    cdef bint single
+    p.panels = (p.co + u.nr - 1) // u.nr
+    p.part = min(PART, p.ci)
+    p.parts = (p.ci + p.part - 1) // p.part
+    # Chunks cost sums of their own, but no two threads need transform the same tiles: worth it when tiles outweigh sums.
+    p.chunks = 1 if ratio < 8 else 4
+    while ratio >= 32 * p.chunks and p.chunks < CHUNKS:
+        p.chunks *= 2
+    p.chunks = min(p.chunks, (p.tiles + u.mr - 1) // u.mr)
+    n = (p.tiles + p.chunks - 1) // p.chunks
+    p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
+    p.count = min(n, BLOCK_TILES, max(BLOCK_BYTES // (36 * u.item * (p.v_row + p.panels * u.nr)), u.mr))
+    single = n == p.count
+    for groups in range(1, min(threads, p.panels) + 1):
+        shares = min(threads // groups, p.chunks)
+        tiles = n * ((p.chunks + shares - 1) // shares)
+        panels = (p.panels + groups - 1) // groups
+        cost = tiles * (p.ci * panels * u.nr + TILE_COST * (p.ci + panels * u.nr))
+        if groups == 1 or cost < best:
+            best = cost
+            p.groups, p.shares = groups, shares
+    panels = (p.panels + p.groups - 1) // p.groups
+    p.d_row = panels * u.nr
+    p.v_slice, p.d_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * p.d_row, u.item)
+    p.m_slice = odd_lines(p.part * u.nr, u.item)
+    p.m_step = 0 if single else 36 * p.m_slice * u.item
+    n = 1 if single else panels * p.parts
+    p.own = apart((36 * (p.v_slice + p.d_slice + n * p.m_slice) + 9 * p.part * u.nr) * u.item)
 
 
 def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
@@ -131,8 +173,7 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray out = empty_nchw(case.co, case.ci, 3, 3, dys.dtype.num)
     cdef Gradient p
-    cdef Block tiles, sums, scratch
-    cdef Py_ssize_t count, chunks, own
+    cdef Block scratch, taps
     if out.size == 0 or dys.size == 0:
         out.fill(0)
         return out
@@ -141,35 +182,11 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
     set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
     p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
-    p.panels = (p.co + u.nr - 1) // u.nr
-    p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
-    p.d_row = p.panels * u.nr
-    threads = team(case.macs, threads)
-    p.part = min(DEPTH, p.ci)
-    cdef bint few = p.tiles * (p.v_row + p.d_row) <= 2 * p.v_row * p.d_row  # transformed tiles are no larger than transformed dw
-    cdef Py_ssize_t owners = 1 if few else threads
-    if few:
-        chunks, count = 1, p.tiles
-        while p.part > 16 and p.panels * ((p.ci + p.part - 1) // p.part) < 4 * threads:
-            p.part //= 2
-    else:
-        chunks = max(1, min(max(4, min(16, SUMS_BYTES // (36 * p.v_row * p.d_row * u.item))), p.tiles // 32))
-        count = min(max(TILES_BYTES // (36 * u.item * (p.v_row + p.d_row)), 56), (p.tiles + chunks - 1) // chunks)
-    p.parts = (p.ci + p.part - 1) // p.part
-    p.v_slice, p.d_slice = odd_lines(count * p.v_row, u.item), odd_lines(count * p.d_row, u.item)
-    p.m_slice = odd_lines(p.part * u.nr, u.item)
-    own = apart(36 * (p.v_slice + p.d_slice) * u.item)
-    tiles = block(owners * own)
-    if p.co % u.nr:  # the transform writes whole vectors up to co; the rest of the last panel must not be garbage (NaN)
-        memset(tiles.data, 0, owners * own)
-    sums = block(0 if few else chunks * apart(p.panels * p.parts * 36 * p.m_slice * u.item))
-    scratch = block(threads * apart((36 * p.m_slice + 9 * p.part * u.nr) * u.item))
-    cdef char *tiles_data = tiles.data
-    cdef char *sums_data = sums.data
-    cdef char *scratch_data = scratch.data
+    plan(u, &p, team(case.macs, threads))
+    scratch = block(p.shares * p.groups * p.own)
+    taps = block(p.chunks * p.panels * p.parts * 9 * p.part * u.nr * u.item if p.chunks > 1 else 1)
+    p.taps = taps.data
+    cdef char *data = scratch.data
     with nogil:
-        if few:
-            by_pieces(u, &p, tiles_data, scratch_data, threads)
-        else:
-            by_chunks(u, &p, tiles_data, sums_data, scratch_data, chunks, count, threads)
+        gradient(u, &p, data)
     return out
