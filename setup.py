@@ -34,6 +34,7 @@ EXTENSIONS = {
     f"{KERNELS}/update": [],
     f"{KERNELS}/conv2d_direct": [],
     f"{KERNELS}/conv2d_direct_weight": [],
+    f"{KERNELS}/conv2d_batch": [],
     f"{KERNELS}/conv2d_depthwise": [],
     f"{KERNELS}/conv2d_winograd": [],
     f"{KERNELS}/conv2d_winograd_weight": [],

@@ -21,6 +21,7 @@ from ..threads import get_num_threads
 from . import avg_pool2d as _avg_compiled
 from . import batch_norm as _bn_compiled
 from . import columns as _columns
+from . import conv2d_batch as _batch
 from . import conv2d_depthwise as _depthwise
 from . import conv2d_direct as _direct
 from . import conv2d_direct_weight as _direct_weight
@@ -83,6 +84,16 @@ def _depthwise_accepts(a, b, *rest) -> bool:
     return _same_floats(a, b) and _depthwise.accepts(rest[-1])
 
 
+def _batch_accepts(a, b, *rest) -> bool:
+    return _same_floats(a, b) and _batch.accepts(rest[-1])
+
+
+def _batch_pays(*args) -> bool:
+    """Few pixels, where the taps outside the image are many and a row of pixels does not fill a register tile."""
+    c = args[-1]
+    return c.batch >= 16 and c.ci >= 16 and c.co >= 16 and c.ih * c.iw <= 16 and c.kh * c.kw > 1
+
+
 def _reference_only(function) -> tuple[Impl, ...]:
     return (Impl("reference", function),)
 
@@ -128,18 +139,21 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays),
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
         *_reference_only(_conv.conv2d_forward),
     ),
     "conv2d_backward_data": (
         Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays),
         Impl("depthwise", _depthwise.conv2d_depthwise_backward_data, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_backward_data, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_backward_data, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_data),
     ),
     "conv2d_backward_weight": (
         Impl("winograd", _winograd_weight.conv2d_winograd_backward_weight, _winograd_accepts, True, _winograd_pays),
         Impl("depthwise", _depthwise.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_backward_weight, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_weight),
     ),

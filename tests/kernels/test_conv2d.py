@@ -73,8 +73,8 @@ def test_nan_and_inf_in_each_lane(op, name, value):
     args = harness.arguments(op, case, optional=False)
     args = (poison_lanes(args[0], value), *args[1:])
     for impl in harness.implementations(op):
-        if harness.is_winograd(impl):
-            continue
+        if harness.is_winograd(impl) or (impl.name == "batch" and op == "conv2d_backward_weight"):
+            continue  # spread over a tile; does not multiply the zeros of the padding, see tests.kernels.test_conv2d_batch
         for isa in harness.ISAS:
             harness.check_arguments(op, impl, case, args, isa=isa, count=2)
 
