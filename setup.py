@@ -25,6 +25,7 @@ EXTENSIONS = {
     f"{KERNELS}/gemm": [],
     f"{KERNELS}/layout": [],
     f"{KERNELS}/relu": [],
+    f"{KERNELS}/activation": [],
     f"{KERNELS}/columns": [],
     f"{KERNELS}/batch_norm": [],
     f"{KERNELS}/window": [],

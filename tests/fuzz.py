@@ -9,7 +9,7 @@ import numpy as np
 from fastcnn.errors import FastcnnError
 from fastcnn.shapes import conv2d_case, pool2d_case
 
-from .cases import LAYOUTS
+from .cases import ACTIVATION, LAYOUTS
 
 SIZES = (0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65)
 KERNELS = (1, 2, 3, 5, 7)
@@ -94,6 +94,11 @@ def _relu(rng):
     return tuple(_size(rng, low=0, high=33) for _ in range(_small(rng, 0, 1, 2, 3, 4)))
 
 
+def _activation(rng):
+    kinds = sorted({case[:3] for case in ACTIVATION.values()})
+    return (*kinds[int(rng.integers(len(kinds)))], _relu(rng))
+
+
 def _cross_entropy(rng):
     return _size(rng, low=0), _size(rng, low=1, high=65), _small(rng, 0, 1) / 10
 
@@ -103,6 +108,7 @@ def _images(rng):
 
 
 FAMILIES = {
+    "activation": _activation,
     "conv2d": _conv2d,
     "gemm": _gemm,
     "max_pool2d": lambda rng: _pool2d(rng, dilated=True),

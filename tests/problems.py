@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn.reference import avg_pool2d, batch_norm, cross_entropy, max_pool2d
+from fastcnn.reference import activation, avg_pool2d, batch_norm, cross_entropy, max_pool2d
 
 EPS = 1e-5  # of batch_norm
 
@@ -69,6 +69,13 @@ def _divides_exactly(case) -> bool:
 def _adaptive_length(case) -> int:
     (_, _, ih, iw), (oh, ow) = case
     return (ih // oh + 2) * (iw // ow + 2)
+
+
+def _activation_backward(case, draw):
+    kind, p, q, shape = case
+    x = draw(shape)
+    saved = activation.activation_forward(x, kind, p, q) if kind in ("sigmoid", "tanh") else x
+    return draw(shape), saved, kind, p, q
 
 
 def _batch_norm_backward(shape, draw):
@@ -171,6 +178,8 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
+    "activation_forward": Problem(lambda c, draw: (draw(c[3]), *c[:3]), lambda c: 1),
+    "activation_backward": Problem(_activation_backward, lambda c: 1, scale=lambda length, dy, *_: (_largest(dy),)),
     "batch_norm_forward": Problem(
         lambda c, draw: (draw(c), draw.or_none(c[1]), draw.or_none(c[1]), EPS),
         _values_per_channel,

@@ -46,6 +46,18 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
         int wide_index, whole, apart
 
+    cdef enum:
+        FC_CLAMP, FC_RELU6, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SILU, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID
+        FC_HARDSWISH, FC_SOFTPLUS
+
+    ctypedef struct fc_activation_job:
+        void *out
+        const void *dy
+        const void *x
+        Py_ssize_t n
+        double p, q
+        int kind, past_cache
+
     ctypedef struct fc_norm_job:
         void *out
         void *scratch
@@ -110,6 +122,7 @@ cdef extern from "ukr.h" nogil:
                          const fc_winograd_points *p) noexcept nogil
         void relu(void *y, const void *x, Py_ssize_t n, int past_cache) noexcept nogil
         void relu_mask(void *dx, const void *dy, const void *y, Py_ssize_t n, int past_cache) noexcept nogil
+        void activation(const fc_activation_job *job) noexcept nogil
         void column_sums(double *sums, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
                          Py_ssize_t stride) noexcept nogil
         void fold(double *out, const double *part, Py_ssize_t blocks, Py_ssize_t width) noexcept nogil

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as _np
 
 from ..errors import ArgumentError
+from ..reference import activation as _act
 from ..reference import adaptive_avg_pool2d as _adaptive
 from ..reference import avg_pool2d as _avg
 from ..reference import batch_norm as _bn
@@ -18,6 +19,7 @@ from ..reference import layout as _layout
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
 from ..threads import get_num_threads
+from . import activation as _act_compiled
 from . import avg_pool2d as _avg_compiled
 from . import batch_norm as _bn_compiled
 from . import columns as _columns
@@ -171,6 +173,8 @@ OPS: dict[str, tuple[Impl, ...]] = {
     ),
     "relu_forward": _vector_or_reference(_relu_compiled.relu_forward, _relu.relu_forward),
     "relu_backward": _vector_or_reference(_relu_compiled.relu_backward, _relu.relu_backward, _same_floats),
+    "activation_forward": _vector_or_reference(_act_compiled.activation_forward, _act.activation_forward),
+    "activation_backward": _vector_or_reference(_act_compiled.activation_backward, _act.activation_backward, _same_floats),
     "batch_norm_forward": _vector_or_reference(_bn_compiled.batch_norm_forward, _batch_norm_reference),
     "batch_norm_backward": _vector_or_reference(_bn_compiled.batch_norm_backward, _batch_norm_backward_reference, _same_floats),
     "batch_norm_inference": _vector_or_reference(_bn_compiled.batch_norm_inference, _batch_norm_inference_reference),

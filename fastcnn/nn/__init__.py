@@ -1,7 +1,21 @@
 """fastcnn.nn: LAYERS. State without mathematics; names, defaults and state-dict keys as in PyTorch."""
 
 from . import functional, init
-from .activation import LogSoftmax, ReLU, ReLU6, Softmax
+from .activation import (
+    ELU,
+    GELU,
+    Hardsigmoid,
+    Hardswish,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .containers import ModuleList, Sequential
 from .conv import Conv2d
 from .dropout import Dropout
@@ -24,6 +38,8 @@ from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from .shape import Flatten, Identity
 
 __all__ = [
+    "ELU",
+    "GELU",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
@@ -35,10 +51,13 @@ __all__ = [
     "DistillationLoss",
     "Dropout",
     "Flatten",
+    "Hardsigmoid",
+    "Hardswish",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LeakyReLU",
     "Linear",
     "LogSoftmax",
     "MSELoss",
@@ -50,8 +69,12 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softplus",
+    "Tanh",
     "functional",
     "init",
 ]

@@ -14,9 +14,14 @@ from ..ops import (
     conv2d,
     cross_entropy,
     dropout,
+    elu,
+    gelu,
+    hardsigmoid,
+    hardswish,
     huber_loss,
     kl_div,
     l1_loss,
+    leaky_relu,
     linear,
     log_softmax,
     max_pool2d,
@@ -24,15 +29,15 @@ from ..ops import (
     nll_loss,
     pad,
     relu,
+    relu6,
+    sigmoid,
+    silu,
     smooth_l1_loss,
     softmax,
+    softplus,
+    tanh,
 )
 from ..ops.operands import float_tensor, number, same_dtype
-
-
-def relu6(x):
-    """Return x limited to [0, 6]. [Sandler2018]"""
-    return clamp(x, 0.0, 6.0)
 
 
 def distillation_loss(x, teacher, target=None, *, temperature=4.0, alpha=0.9, label_smoothing=0.0) -> Tensor:
@@ -93,9 +98,14 @@ __all__ = [
     "cross_entropy",
     "distillation_loss",
     "dropout",
+    "elu",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "leaky_relu",
     "linear",
     "log_softmax",
     "max_pool2d",
@@ -104,6 +114,10 @@ __all__ = [
     "pad",
     "relu",
     "relu6",
+    "sigmoid",
+    "silu",
     "smooth_l1_loss",
     "softmax",
+    "softplus",
+    "tanh",
 ]

@@ -1,6 +1,7 @@
 """fastcnn.ops: CALCULUS. One differentiable operation per file: the public function, `_forward`, `_backward`."""
 
 from . import methods  # noqa: F401  (attaches the operators to Tensor)
+from .abs import abs
 from .adaptive_avg_pool2d import adaptive_avg_pool2d
 from .adaptive_max_pool2d import adaptive_max_pool2d
 from .add import add
@@ -15,12 +16,17 @@ from .conv2d import conv2d
 from .cross_entropy import CrossEntropyCase, cross_entropy
 from .div import div
 from .dropout import dropout
+from .elu import elu
 from .exp import exp
 from .flatten import flatten
+from .gelu import gelu
 from .getitem import getitem
+from .hardsigmoid import hardsigmoid
+from .hardswish import hardswish
 from .huber_loss import huber_loss
 from .kl_div import kl_div
 from .l1_loss import l1_loss
+from .leaky_relu import leaky_relu
 from .linear import linear
 from .log import log
 from .log_softmax import log_softmax
@@ -36,17 +42,23 @@ from .pad import pad
 from .permute import permute
 from .pow import pow
 from .relu import relu
+from .relu6 import relu6
 from .reshape import reshape
+from .sigmoid import sigmoid
+from .silu import silu
 from .smooth_l1_loss import smooth_l1_loss
 from .soft_cross_entropy import soft_cross_entropy
 from .softmax import softmax
+from .softplus import softplus
 from .sqrt import sqrt
 from .sub import sub
 from .sum import sum
+from .tanh import tanh
 
 __all__ = [
     "BatchNormCase",
     "CrossEntropyCase",
+    "abs",
     "adaptive_avg_pool2d",
     "adaptive_max_pool2d",
     "add",
@@ -61,16 +73,21 @@ __all__ = [
     "cross_entropy",
     "div",
     "dropout",
+    "elu",
     "eq",
     "exp",
     "flatten",
     "ge",
+    "gelu",
     "getitem",
     "gt",
+    "hardsigmoid",
+    "hardswish",
     "huber_loss",
     "kl_div",
     "l1_loss",
     "le",
+    "leaky_relu",
     "linear",
     "log",
     "log_softmax",
@@ -88,11 +105,16 @@ __all__ = [
     "permute",
     "pow",
     "relu",
+    "relu6",
     "reshape",
+    "sigmoid",
+    "silu",
     "smooth_l1_loss",
     "soft_cross_entropy",
     "softmax",
+    "softplus",
     "sqrt",
     "sub",
     "sum",
+    "tanh",
 ]

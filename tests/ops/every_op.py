@@ -22,6 +22,7 @@ LABELS = np.array([0, 4, 1, 1])
 
 # Name: (function of Tensors, float64 inputs).
 CALLS = {
+    "abs": (ops.abs, (IMAGES,)),
     "adaptive_avg_pool2d": (lambda x: ops.adaptive_avg_pool2d(x, 2), (IMAGES,)),
     "adaptive_max_pool2d": (lambda x: ops.adaptive_max_pool2d(x, 2), (IMAGES,)),
     "add": (ops.add, (IMAGES, OTHER)),
@@ -35,12 +36,17 @@ CALLS = {
     "cross_entropy": (lambda x: ops.cross_entropy(x, LABELS), (MATRIX,)),
     "div": (ops.div, (IMAGES, OTHER)),
     "dropout": (ops.dropout, (IMAGES,)),
+    "elu": (ops.elu, (IMAGES,)),
     "exp": (ops.exp, (IMAGES,)),
     "flatten": (lambda x: ops.flatten(x, 1), (IMAGES,)),
+    "gelu": (ops.gelu, (IMAGES,)),
     "getitem": (lambda x: ops.getitem(x, (slice(None), 1)), (IMAGES,)),
+    "hardsigmoid": (ops.hardsigmoid, (IMAGES,)),
+    "hardswish": (ops.hardswish, (IMAGES,)),
     "huber_loss": (ops.huber_loss, (IMAGES, OTHER)),
     "kl_div": (ops.kl_div, (IMAGES, OTHER)),
     "l1_loss": (ops.l1_loss, (IMAGES, OTHER)),
+    "leaky_relu": (ops.leaky_relu, (IMAGES,)),
     "linear": (ops.linear, (MATRIX, positive(2, 5), positive(2))),
     "log": (ops.log, (IMAGES,)),
     "log_softmax": (lambda x: ops.log_softmax(x, 1), (IMAGES,)),
@@ -56,15 +62,21 @@ CALLS = {
     "permute": (lambda x: ops.permute(x, (0, 2, 3, 1)), (IMAGES,)),
     "pow": (ops.pow, (IMAGES, OTHER)),
     "relu": (ops.relu, (IMAGES,)),
+    "relu6": (ops.relu6, (IMAGES,)),
     "reshape": (lambda x: ops.reshape(x, (6, 16)), (IMAGES,)),
+    "sigmoid": (ops.sigmoid, (IMAGES,)),
+    "silu": (ops.silu, (IMAGES,)),
     "smooth_l1_loss": (ops.smooth_l1_loss, (IMAGES, OTHER)),
     "soft_cross_entropy": (ops.soft_cross_entropy, (MATRIX, MATRIX * 0.5)),
     "softmax": (lambda x: ops.softmax(x, 1), (IMAGES,)),
+    "softplus": (ops.softplus, (IMAGES,)),
     "sqrt": (ops.sqrt, (IMAGES,)),
     "sub": (ops.sub, (IMAGES, OTHER)),
     "sum": (lambda x: ops.sum(x, 1), (IMAGES,)),
+    "tanh": (ops.tanh, (IMAGES,)),
 }
 # Results that have the shape of the images they come from.
 ELEMENTWISE = (
-    "add", "clamp", "div", "dropout", "exp", "log", "log_softmax", "mul", "neg", "pow", "relu", "softmax", "sqrt", "sub",
+    "abs", "add", "clamp", "div", "dropout", "elu", "exp", "gelu", "hardsigmoid", "hardswish", "leaky_relu", "log", "log_softmax",
+    "mul", "neg", "pow", "relu", "relu6", "sigmoid", "silu", "softmax", "softplus", "sqrt", "sub", "tanh",
 )  # fmt: skip

@@ -4,7 +4,9 @@
 #include "levels.h"
 
 #include "rows.h" /* first: others use it */
+#include "exp.h"  /* before activation.h and softmax.h */
 
+#include "activation.h"
 #include "depthwise.h"
 #include "gemm.h"
 #include "norm.h"
@@ -32,6 +34,7 @@ const fc_ukr FC_FN(table) = {
     .winograd_dw = FC_FN(winograd_dw),
     .relu = FC_FN(relu),
     .relu_mask = FC_FN(relu_mask),
+    .activation = FC_FN(activation),
     .column_sums = FC_FN(column_sums),
     .fold = FC_FN(fold),
     .transpose = FC_FN(transpose),

@@ -1,35 +1,5 @@
 /* kernels.ukr.softmax: softmax cross-entropy of one sample; included by body.h, no guard. */
 
-/* e^x for x <= 0 within 2 ulp; 0 below about 1e-38 (1e-308), NaN for NaN. x = n ln 2 + r with |r| <= ln 2 / 2, a Taylor
- * polynomial in r, and n added to the exponent. ln 2 is split so that n * high is exact. */
-INLINE vec FC_FN(exp_vec)(vec x) {
-#if FC_BITS == 32
-    enum { DEGREE = 7, MANTISSA = 23 }; /* (ln 2 / 2)^8 / 8! = 5e-9 */
-    const double high = 355.0 / 512, lowest = -87, magic = 12582912.0; /* 1.5 * 2^23 */
-#else
-    enum { DEGREE = 13, MANTISSA = 52 }; /* (ln 2 / 2)^14 / 14! = 4e-18 */
-    const double high = 45426.0 / 65536, lowest = -708, magic = 6755399441055744.0; /* 1.5 * 2^52 */
-#endif
-#if FC_BITS == 32
-    const double low = -2.121944400546905827679e-4; /* ln 2 - high */
-#else
-    const double low = 1.42860682030941723212e-6; /* ln 2 - high */
-#endif
-    static const double inverse_factorial[] = {
-        1,          1,           1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
-        1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
-    const vec shifted = x * splat((real)1.4426950408889634) + splat((real)magic); /* n stands in the low bits */
-    const vec n = shifted - splat((real)magic);
-    const vec r = (x - n * splat((real)high)) - n * splat((real)low);
-    vec sum = splat((real)inverse_factorial[DEGREE]);
-    UNROLL
-    for (int k = DEGREE - 1; k >= 0; k--) sum = sum * r + splat((real)inverse_factorial[k]);
-    const vec power = (vec)((ivec)sum + ((ivec)shifted << MANTISSA));
-    const ivec tiny = (ivec)(x < splat((real)lowest)), nan = (ivec)(x != x);
-    const vec flushed = (vec)((ivec)power & ~tiny);
-    return FC_BLEND(nan, x, flushed);
-}
-
 /* All ones in the first n lanes. */
 INLINE ivec FC_FN(first_lanes)(ptrdiff_t n) {
     ivec mask;

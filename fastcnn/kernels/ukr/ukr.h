@@ -77,6 +77,31 @@ typedef struct {
     int apart; /* windows of a row share no pixel */
 } fc_spread_job;
 
+/* The activations, see activation.h. */
+enum {
+    FC_CLAMP,
+    FC_RELU6,
+    FC_LEAKY_RELU,
+    FC_ELU,
+    FC_SIGMOID,
+    FC_TANH,
+    FC_SILU,
+    FC_GELU,
+    FC_GELU_TANH,
+    FC_HARDSIGMOID,
+    FC_HARDSWISH,
+    FC_SOFTPLUS
+};
+/* n elements of an activation, or of its gradient when dy is not NULL; x is then what forward saved. */
+typedef struct {
+    void *out;
+    const void *dy, *x;
+    ptrdiff_t n;
+    double p, q; /* parameters */
+    int kind;
+    int past_cache; /* out is aligned to a vector and too large for caches */
+} fc_activation_job;
+
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
 typedef struct {
     void *out, *scratch;
@@ -155,6 +180,7 @@ typedef struct {
     /* rows.h */
     void (*relu)(void *y, const void *x, ptrdiff_t n, int past_cache);
     void (*relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n, int past_cache);
+    void (*activation)(const fc_activation_job *job); /* activation.h */
     void (*column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
     void (*fold)(double *out, const double *part, ptrdiff_t blocks, ptrdiff_t width);
     void (*transpose)(void *dst, ptrdiff_t ldd, const void *src, ptrdiff_t lds, ptrdiff_t rows, ptrdiff_t cols);

@@ -1,0 +1,57 @@
+/* kernels.ukr.exp: exponential and logarithm of vectors; included by body.h, no guard. */
+
+/* For x <= 0: 2^n into `power`, returns e^r - 1 where x = n ln 2 + r, |r| <= ln 2 / 2, by a Taylor polynomial in r. ln 2 is split
+ * so that n * high is exact. */
+INLINE vec FC_FN(exp_parts)(vec x, vec *power) {
+#if FC_BITS == 32
+    enum { DEGREE = 7, MANTISSA = 23 }; /* (ln 2 / 2)^8 / 8! = 5e-9 */
+    const double high = 355.0 / 512, low = -2.121944400546905827679e-4, magic = 12582912.0; /* 1.5 * 2^23 */
+#else
+    enum { DEGREE = 13, MANTISSA = 52 }; /* (ln 2 / 2)^14 / 14! = 4e-18 */
+    const double high = 45426.0 / 65536, low = 1.42860682030941723212e-6, magic = 6755399441055744.0; /* 1.5 * 2^52 */
+#endif
+    static const double inverse_factorial[] = {
+        1,          1,           1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+        1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+    const vec shifted = x * splat((real)1.4426950408889634) + splat((real)magic); /* n stands in the low bits */
+    const vec n = shifted - splat((real)magic);
+    const vec r = (x - n * splat((real)high)) - n * splat((real)low);
+    vec sum = splat((real)inverse_factorial[DEGREE]);
+    UNROLL
+    for (int k = DEGREE - 1; k >= 1; k--) sum = sum * r + splat((real)inverse_factorial[k]);
+    *power = (vec)((ivec)splat(1) + ((ivec)shifted << MANTISSA));
+    return sum * r;
+}
+
+/* Below this the exponential is taken as zero: 2^n would leave the normal numbers. */
+#define FC_EXP_LOWEST splat(FC_BITS == 32 ? -87 : -708)
+
+/* e^x for x <= 0 within 2 ulp; 0 below about 1e-38 (1e-308), NaN for NaN. */
+INLINE vec FC_FN(exp_vec)(vec x) {
+    vec power;
+    const vec part = FC_FN(exp_parts)(x, &power), value = part * power + power;
+    const ivec tiny = (ivec)(x < FC_EXP_LOWEST), nan = (ivec)(x != x);
+    const vec flushed = (vec)((ivec)value & ~tiny);
+    return FC_BLEND(nan, x, flushed);
+}
+
+/* e^x - 1 for x <= 0, without cancellation near zero; NaN for NaN. */
+INLINE vec FC_FN(expm1_vec)(vec x) {
+    vec power;
+    const vec part = FC_FN(exp_parts)(x, &power), value = part * power + (power - splat(1));
+    const ivec tiny = (ivec)(x < FC_EXP_LOWEST), nan = (ivec)(x != x);
+    const vec limited = FC_BLEND(tiny, splat(-1), value);
+    return FC_BLEND(nan, x, limited);
+}
+
+#undef FC_EXP_LOWEST
+
+/* log(1 + x) for 0 <= x <= 1: 2 artanh(s), s = x / (2 + x) <= 1/3, by its series in s^2. */
+INLINE vec FC_FN(log1p_vec)(vec x) {
+    enum { TERMS = FC_BITS == 32 ? 8 : 17 }; /* (1/9)^8 / 17 = 1e-9, (1/9)^17 / 35 = 2e-18 */
+    const vec s = x / (splat(2) + x), square = s * s;
+    vec sum = splat((real)(1.0 / (2 * TERMS - 1)));
+    UNROLL
+    for (int k = TERMS - 2; k >= 0; k--) sum = sum * square + splat((real)(1.0 / (2 * k + 1)));
+    return splat(2) * s * sum;
+}
