@@ -167,6 +167,44 @@ def conv2d_case(x_shape, w_shape, stride=1, padding=0, dilation=1, groups=1, *, 
     return Conv2dCase(batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow)
 
 
+def conv_transpose2d_case(
+    x_shape, w_shape, stride=1, padding=0, output_padding=0, groups=1, dilation=1, *, op: str = "conv_transpose2d"
+) -> Conv2dCase:
+    """Check a transposed convolution and return the geometry of the convolution whose data gradient it is.
+
+    `x_shape` is (batch, in, ih, iw), `w_shape` is (in, out / groups, kh, kw); in the result `co` is in, `ci` is out, `oh` is
+    ih, and `ih` = (ih - 1) sh - 2 ph + dh (kh - 1) + output_padding + 1. Raises ShapeError or ArgumentError.
+    """
+    _check_rank4(op, "x", x_shape)
+    if len(w_shape) != 4:
+        raise ShapeError(f"{op}: weight must have 4 axes (in, out/groups, kh, kw), got weight.shape={tuple(w_shape)}")
+    shapes = f"(x.shape={tuple(x_shape)}, weight.shape={tuple(w_shape)})"
+    strides, dilations = pair(op, "stride", stride, 1), pair(op, "dilation", dilation, 1)
+    pads, extra = pair(op, "padding", padding, 0), pair(op, "output_padding", output_padding, 0)
+    if any(e >= max(s, d) for e, s, d in zip(extra, strides, dilations, strict=True)):
+        raise ArgumentError(
+            f"{op}: output_padding must be smaller than stride or dilation, got output_padding={extra}, stride={strides}, "
+            f"dilation={dilations}"
+        )
+    try:
+        groups = _index(groups)
+    except TypeError:
+        raise ArgumentError(f"{op}: groups must be an int, got {groups!r}") from None
+    if groups < 1 or w_shape[0] % groups:
+        raise ArgumentError(f"{op}: groups must divide the {w_shape[0]} input channels of weight, got {groups} {shapes}")
+    if x_shape[1] != w_shape[0]:
+        raise ShapeError(f"{op}: weight expects {w_shape[0]} input channels, x has {x_shape[1]} {shapes}")
+    out = []
+    for axis, size, k, s, p, d, e in zip(
+        ("height", "width"), x_shape[2:], w_shape[2:], strides, pads, dilations, extra, strict=True
+    ):
+        out.append((size - 1) * s - 2 * p + d * (k - 1) + e + 1)
+        if size < 1 or out[-1] < 1:
+            raise ShapeError(f"{op}: the output would have the {axis} {out[-1]} {shapes}")
+    case = conv2d_case((x_shape[0], w_shape[1] * groups, *out), w_shape, strides, pads, dilations, groups, op=op)
+    return case._replace(oh=x_shape[2], ow=x_shape[3])  # output_padding above the stride would make it larger
+
+
 def pool2d_case(
     x_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True, *, op: str = "max_pool2d"
 ) -> Pool2dCase:

@@ -114,6 +114,7 @@ FAMILIES = {
     "max_pool2d": lambda rng: _pool2d(rng, dilated=True),
     "avg_pool2d": lambda rng: _pool2d(rng, dilated=False),
     "adaptive_avg_pool2d": _adaptive,
+    "adaptive_max_pool2d": _adaptive,
     "relu": _relu,
     "batch_norm": _batch_norm,
     "cross_entropy": _cross_entropy,

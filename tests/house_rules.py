@@ -40,6 +40,7 @@ NOT_OPS = {
     "losses": "what the losses share",
     "methods": "operators of Tensor",
     "operands": "checks and type rules",
+    "shaping": "compositions of other operations",
 }
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastcnn.reference import activation, avg_pool2d, batch_norm, cross_entropy, max_pool2d
+from fastcnn.reference import activation, adaptive_max_pool2d, avg_pool2d, batch_norm, cross_entropy, max_pool2d
 
 EPS = 1e-5  # of batch_norm
 
@@ -58,6 +58,12 @@ def _area(case) -> int:
 def _max_pool_backward(case, draw):
     _, index = max_pool2d.max_pool2d_forward(draw(case.x_shape), case)
     return draw(case.y_shape), index, case
+
+
+def _adaptive_max_pool_backward(case, draw):
+    x_shape, out_size = case
+    _, index = adaptive_max_pool2d.adaptive_max_pool2d_forward(draw(x_shape), out_size)
+    return draw((*x_shape[:2], *out_size)), index, x_shape
 
 
 def _divides_exactly(case) -> bool:
@@ -176,6 +182,8 @@ PROBLEMS: dict[str, Problem] = {
     "adaptive_avg_pool2d_backward": Problem(
         lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length, scale=_sum_of_one
     ),
+    "adaptive_max_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), lambda c: 1, _always),
+    "adaptive_max_pool2d_backward": Problem(_adaptive_max_pool_backward, _adaptive_length, _always, scatters=0.05),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
     "activation_forward": Problem(lambda c, draw: (draw(c[3]), *c[:3]), lambda c: 1),

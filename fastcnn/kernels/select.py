@@ -10,6 +10,7 @@ import numpy as _np
 from ..errors import ArgumentError
 from ..reference import activation as _act
 from ..reference import adaptive_avg_pool2d as _adaptive
+from ..reference import adaptive_max_pool2d as _adaptive_max
 from ..reference import avg_pool2d as _avg
 from ..reference import batch_norm as _bn
 from ..reference import conv2d as _conv
@@ -106,6 +107,11 @@ def _max_pool2d_reference(x, case, need_index=True):
     return y, index if need_index else None
 
 
+def _adaptive_max_pool2d_reference(x, out_size, need_index=True):
+    y, index = _adaptive_max.adaptive_max_pool2d_forward(x, out_size)
+    return y, index if need_index else None
+
+
 def _clipped(y, relu, ceiling):
     return _np.minimum(_relu.relu_forward(y), y.dtype.type(ceiling)) if relu else y
 
@@ -164,6 +170,12 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
     "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _max_pool2d_reference),
     "max_pool2d_backward": _vector_or_reference(_max_compiled.max_pool2d_backward, _max.max_pool2d_backward),
+    "adaptive_max_pool2d_forward": _vector_or_reference(
+        _max_compiled.adaptive_max_pool2d_forward, _adaptive_max_pool2d_reference
+    ),
+    "adaptive_max_pool2d_backward": _vector_or_reference(
+        _max_compiled.adaptive_max_pool2d_backward, _adaptive_max.adaptive_max_pool2d_backward
+    ),
     "avg_pool2d_forward": _vector_or_reference(_avg_compiled.avg_pool2d_forward, _avg.avg_pool2d_forward),
     "avg_pool2d_backward": _vector_or_reference(_avg_compiled.avg_pool2d_backward, _avg.avg_pool2d_backward),
     "adaptive_avg_pool2d_forward": _vector_or_reference(

@@ -16,10 +16,13 @@ from .activation import (
     Softplus,
     Tanh,
 )
+from .block import DepthwiseSeparable, SqueezeExcitation
 from .containers import ModuleList, Sequential
 from .conv import Conv2d
-from .dropout import Dropout
+from .conv_transpose import ConvTranspose2d
+from .dropout import Dropout, Dropout2d
 from .linear import Linear
+from .local_response import LocalResponseNorm
 from .loss import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
@@ -32,7 +35,9 @@ from .loss import (
     SmoothL1Loss,
 )
 from .module import Module
+from .module_dict import ModuleDict
 from .norm import BatchNorm1d, BatchNorm2d
+from .padding import ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from .parameter import Parameter
 from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from .shape import Flatten, Identity
@@ -47,9 +52,12 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DepthwiseSeparable",
     "DistillationLoss",
     "Dropout",
+    "Dropout2d",
     "Flatten",
     "Hardsigmoid",
     "Hardswish",
@@ -59,22 +67,28 @@ __all__ = [
     "L1Loss",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "NLLLoss",
     "Parameter",
     "ReLU",
     "ReLU6",
+    "ReflectionPad2d",
+    "ReplicationPad2d",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "SqueezeExcitation",
     "Tanh",
+    "ZeroPad2d",
     "functional",
     "init",
 ]

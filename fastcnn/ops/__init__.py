@@ -13,9 +13,11 @@ from .clamp import clamp
 from .comparison import argmax, eq, ge, gt, le, lt, ne
 from .concat import concat
 from .conv2d import conv2d
+from .conv_transpose2d import conv_transpose2d
 from .cross_entropy import CrossEntropyCase, cross_entropy
 from .div import div
 from .dropout import dropout
+from .dropout2d import dropout2d
 from .elu import elu
 from .exp import exp
 from .flatten import flatten
@@ -28,6 +30,7 @@ from .kl_div import kl_div
 from .l1_loss import l1_loss
 from .leaky_relu import leaky_relu
 from .linear import linear
+from .local_response_norm import local_response_norm
 from .log import log
 from .log_softmax import log_softmax
 from .matmul import matmul
@@ -44,6 +47,7 @@ from .pow import pow
 from .relu import relu
 from .relu6 import relu6
 from .reshape import reshape
+from .shaping import chunk, split, squeeze, stack, unsqueeze
 from .sigmoid import sigmoid
 from .silu import silu
 from .smooth_l1_loss import smooth_l1_loss
@@ -67,12 +71,15 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy_with_logits",
     "cast",
+    "chunk",
     "clamp",
     "concat",
     "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "div",
     "dropout",
+    "dropout2d",
     "elu",
     "eq",
     "exp",
@@ -89,6 +96,7 @@ __all__ = [
     "le",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log",
     "log_softmax",
     "lt",
@@ -113,8 +121,12 @@ __all__ = [
     "soft_cross_entropy",
     "softmax",
     "softplus",
+    "split",
     "sqrt",
+    "squeeze",
+    "stack",
     "sub",
     "sum",
     "tanh",
+    "unsqueeze",
 ]

@@ -28,6 +28,7 @@ from .permute import permute
 from .pow import pow
 from .relu import relu
 from .reshape import reshape
+from .shaping import chunk, split, squeeze, unsqueeze
 from .sigmoid import sigmoid
 from .softmax import softmax
 from .sqrt import sqrt
@@ -112,6 +113,7 @@ METHODS = {
     "abs": abs,
     "argmax": argmax,
     "astype": cast,
+    "chunk": chunk,
     "clamp": clamp,
     "double": lambda self: cast(self, np.float64),
     "exp": exp,
@@ -128,10 +130,13 @@ METHODS = {
     "reshape": lambda self, *shape: reshape(self, _sizes(shape)),
     "sigmoid": sigmoid,
     "softmax": softmax,
+    "split": split,
     "sqrt": sqrt,
+    "squeeze": squeeze,
     "sum": sum,
     "tanh": tanh,
     "transpose": _transpose,
+    "unsqueeze": unsqueeze,
     "view": lambda self, *shape: reshape(self, _sizes(shape)),
     "T": property(lambda self: permute(self, tuple(range(self.ndim))[::-1])),
 }

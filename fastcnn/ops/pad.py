@@ -1,45 +1,86 @@
-"""ops.pad: a constant border."""
+"""ops.pad: a border around a tensor: constant, reflected, repeated or from the other side."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..autograd import Tensor, record
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..shapes import MAX_SIZE
 from .operands import as_tensor, memory_order, number, zeros
 
 
-def pad(x, pad, value=0.0) -> Tensor:
-    """Return x with a border of `value`.
+def pad(x, pad, mode="constant", value=0.0) -> Tensor:
+    """Return x with a border.
 
     Parameters
     ----------
     x : Tensor or array_like
     pad : tuple of int
-        (left, right) of the last axis, then of the one before it, and so on: (left, right, top, bottom) for images.
+        (left, right) of the last axis, then of the one before it, and so on: (left, right, top, bottom) for images. Below 0:
+        as many elements are cut off.
+    mode : {"constant", "reflect", "replicate", "circular"}
+        What the border holds: `value`; x mirrored at its first and last element, which are not repeated; the first and last
+        element; x from its other end. Only "constant" can also cut off.
     value : float
+        Of "constant".
+
+    Raises
+    ------
+    ArgumentError, ShapeError
+        If more is cut off than there is, or a "reflect" or "circular" border is longer than what it is made of.
     """
     x = as_tensor("pad", "x", x)
-    wanted, ndim = pad, x.data.ndim
+    wanted, shape, ndim = pad, x.data.shape, x.data.ndim
     if not isinstance(wanted, (tuple, list)) or len(wanted) % 2 or len(wanted) > 2 * ndim:
-        raise ArgumentError(f"pad: pad must be two ints for each of at most {ndim} axes, got {wanted!r} (x.shape={x.data.shape})")
-    if any(not hasattr(p, "__index__") or not 0 <= p.__index__() <= MAX_SIZE for p in wanted):
-        raise ArgumentError(f"pad: pad must be ints of at least 0, got {wanted!r}")
+        raise ArgumentError(f"pad: pad must be two ints for each of at most {ndim} axes, got {wanted!r} (x.shape={shape})")
+    if any(not hasattr(p, "__index__") or not -MAX_SIZE <= p.__index__() <= MAX_SIZE for p in wanted):
+        raise ArgumentError(f"pad: pad must be ints, got {wanted!r}")
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise ArgumentError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     widths = [(0, 0)] * (ndim - len(wanted) // 2)
     widths += [(int(wanted[i]), int(wanted[i + 1])) for i in range(len(wanted) - 2, -1, -2)]
-    case = tuple(widths), number("pad", "value", value)
+    for (low, high), size in zip(widths, shape, strict=True):
+        most = {"constant": MAX_SIZE, "reflect": size - 1, "replicate": MAX_SIZE if size else 0, "circular": size}[mode]
+        least = -size if mode == "constant" else 0
+        if min(low, high, low + high) < least or max(low, high) > max(most, 0):
+            raise ShapeError(f"pad: a {mode!r} border of {(low, high)} does not fit an axis of {size} (x.shape={shape})")
+    case = tuple(widths), number("pad", "value", value), mode
     y, saved = _forward(x.data, case)
     return record("pad", (x,), y, _backward, saved, case)
 
 
 def _forward(x, case):
-    widths, value = case
-    inside = tuple(slice(low, low + size) for (low, _), size in zip(widths, x.shape, strict=True))
-    y = zeros([low + size + high for (low, high), size in zip(widths, x.shape, strict=True)], x.dtype, memory_order(x))
-    if value:
+    widths, value, mode = case
+    kept = tuple(slice(max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(widths, x.shape, strict=True))
+    core = tuple(slice(max(low, 0), max(low, 0) + k.stop - k.start) for (low, _), k in zip(widths, kept, strict=True))
+    order, shape = memory_order(x), x.shape
+    y = zeros([low + size + high for (low, high), size in zip(widths, shape, strict=True)], x.dtype, order)
+    if value and mode == "constant":
         y[...] = value
-    y[inside] = x
-    return y, inside
+    y[core] = x[kept]
+    strips = []  # (axis, position in the border, position that it copies), axis by axis
+    if mode != "constant":
+        for axis, ((low, high), size) in enumerate(zip(widths, shape, strict=True)):
+            low_places, high_places = range(-low, 0), range(size, size + high)
+            source = {"reflect": lambda i, n: -i if i < 0 else 2 * n - 2 - i, "replicate": lambda i, n: 0 if i < 0 else n - 1}
+            of = source.get(mode, lambda i, n: i % n)
+            strips += [(axis, i + low, of(i, size) + low) for i in (*low_places, *high_places)]
+        for axis, to, origin in strips:
+            at = (slice(None),) * axis
+            y[(*at, to)] = y[(*at, origin)]
+    return y, (core, kept, shape, order, strips)
 
 
 def _backward(dy, saved, case, needs):
-    return (dy[saved],)
+    core, kept, shape, order, strips = saved
+    if strips:
+        dy = np.array(dy, order="K")
+        for axis, to, origin in reversed(strips):
+            at = (slice(None),) * axis
+            dy[(*at, origin)] += dy[(*at, to)]
+    if all(k == slice(0, size) for k, size in zip(kept, shape, strict=True)):
+        return (dy[core],)
+    dx = zeros(shape, dy.dtype, order)
+    dx[kept] = dy[core]
+    return (dx,)

@@ -10,6 +10,7 @@ LAYOUT_ROWS: dict[str, tuple[str, ...]] = {
     "gemm": ("tail", "square", "row"),
     "max_pool2d": ("3x3_stride_2", "ceil_mode_padded", "whole_image"),
     "avg_pool2d": ("3x3_stride_2", "ceil_mode_padded", "whole_image"),
+    "adaptive_max_pool2d": ("global", "uneven"),
     "adaptive_avg_pool2d": ("global", "uneven"),
     "activation": ("gelu-images", "clamp-vectors", "softplus-images"),
     "relu": ("images", "vectors", "three_axes"),

@@ -44,3 +44,11 @@ ADAPTIVE: dict[str, tuple[tuple[int, ...], tuple[int, int]]] = {
     "identity": ((1, 4, 3, 3), (3, 3)),
     "batch_0": ((0, 4, 6, 6), (1, 1)),
 }
+
+ADAPTIVE_MAX = (
+    ADAPTIVE
+    | {
+        "wide_bins": ((1, 5, 40, 37), (2, 2)),  # bins of 20 x 19 pixels: the index needs int32
+    }
+    | {f"channels_{c}": ((1, c, 5, 7), (3, 2)) for c in range(1, 34)}
+)

@@ -90,3 +90,39 @@ def test_bad_arguments():
         init.kaiming_normal_(empty(), nonlinearity="swish")
     with pytest.raises(ShapeError, match=r"^init: fan-in and fan-out need at least 2 axes, got shape=\(3,\)"):
         init.xavier_uniform_(empty((3,)))
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 2, 3, 3), (20, 2, 2, 2)])
+def test_orthogonal(shape):
+    manual_seed(0)
+    w = init.orthogonal_(Tensor(np.empty(shape)), gain=2.0).data.reshape(shape[0], -1)
+    small = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(small, 4 * np.eye(len(small)), atol=1e-12)
+
+
+@pytest.mark.parametrize(("mean", "std", "a", "b"), [(0, 1, -2, 2), (1, 0.5, 0, 1.2), (0, 1, 3, 4), (0, 2, -0.1, 0.1)])
+def test_truncated_normal(mean, std, a, b):
+    manual_seed(0)
+    values = init.trunc_normal_(Tensor(np.empty(4000)), mean, std, a, b).data
+    assert a <= values.min() and values.max() <= b and np.unique(values).size > 3900
+    grid = np.linspace(a, b, 20001)
+    density = np.exp(-0.5 * ((grid - mean) / std) ** 2)
+    assert values.mean() == pytest.approx((grid * density).sum() / density.sum(), abs=0.03 * (b - a))
+
+
+def test_eye_and_dirac():
+    assert np.array_equal(init.eye_(empty((2, 3))).data, np.eye(2, 3))
+    layer, x = nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False), np.random.default_rng(0).random((1, 4, 5, 5), np.float32)
+    init.dirac_(layer.weight, groups=2)
+    np.testing.assert_allclose(layer(x).data, x, rtol=1e-6)
+
+
+def test_bad_shapes_and_options():
+    for fill, text in ((init.eye_, "2 axes"), (init.dirac_, "3 axes"), (init.orthogonal_, "2 axes")):
+        with pytest.raises(ShapeError, match=text):
+            fill(empty((3,)))
+    with pytest.raises(ArgumentError, match=r"^dirac_: groups must divide the 64 output channels, got 5"):
+        init.dirac_(empty(), 5)
+    for options in ({"std": 0}, {"a": 2, "b": 1}, {"a": 90, "b": 91}):
+        with pytest.raises(ArgumentError, match=r"^trunc_normal_: "):
+            init.trunc_normal_(empty(), **options)

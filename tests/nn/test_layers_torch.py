@@ -18,6 +18,14 @@ ROWS = [
     ("Conv2d", (3, 4, 3), {}, (2, 3, 6, 5)),
     ("Conv2d", (4, 6, (3, 2), 2, (1, 0), (1, 2), 2, False), {}, (1, 4, 6, 7)),
     ("Conv2d", (2, 3, 3), {"padding": "same"}, (2, 2, 5, 5)),
+    ("ConvTranspose2d", (3, 4, 3), {}, (2, 3, 5, 4)),
+    ("ConvTranspose2d", (4, 6, (3, 2), 2, (1, 0), 1, 2, False, (1, 2)), {}, (1, 4, 5, 6)),
+    ("LocalResponseNorm", (5,), {"alpha": 0.2}, (2, 7, 3, 3)),
+    ("ZeroPad2d", (2,), {}, (2, 3, 4, 4)),
+    ("ZeroPad2d", ((1, -1, 0, 2),), {}, (2, 3, 4, 4)),
+    ("ReflectionPad2d", ((1, 2, 0, 3),), {}, (2, 3, 4, 4)),
+    ("ReplicationPad2d", ((1, 2, 0, 3),), {}, (2, 3, 4, 4)),
+    ("AdaptiveMaxPool2d", ((3, 2),), {}, (2, 3, 5, 5)),
     ("Linear", (5, 3), {}, (4, 5)),
     ("Linear", (5, 3, False), {}, (2, 4, 5)),
     ("MaxPool2d", (3, 2, 1), {"ceil_mode": True}, (2, 3, 6, 6)),
@@ -79,7 +87,7 @@ def test_results_gradients_and_state(name, args, options, shape):
             np.testing.assert_allclose(value.data, states[1][key].numpy(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", sorted({row[0] for row in ROWS} | {"Dropout", "CrossEntropyLoss"}))
+@pytest.mark.parametrize("name", sorted({row[0] for row in ROWS} | {"Dropout", "Dropout2d", "CrossEntropyLoss"}))
 def test_arguments_have_pytorch_names_and_defaults(name):
     ours, theirs = (inspect.signature(getattr(module, name)).parameters for module in (nn, torch.nn))
     for key, parameter in ours.items():
@@ -103,7 +111,7 @@ def test_networks_exchange_states():
     np.testing.assert_allclose(ours(x).data, theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "args"), [("Conv2d", (16, 32, 3)), ("Linear", (200, 300))])
+@pytest.mark.parametrize(("name", "args"), [("Conv2d", (16, 32, 3)), ("ConvTranspose2d", (16, 32, 3)), ("Linear", (200, 300))])
 def test_initial_values_have_the_same_spread(name, args):
     ours, theirs = getattr(nn, name)(*args), getattr(torch.nn, name)(*args)
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):

@@ -33,9 +33,11 @@ CALLS = {
     "clamp": (lambda x: ops.clamp(x, 0.7, 1.5), (IMAGES,)),
     "concat": (lambda x, y: ops.concat([x, y], 1), (IMAGES, OTHER)),
     "conv2d": (ops.conv2d, (IMAGES, WEIGHT, positive(5))),
+    "conv_transpose2d": (ops.conv_transpose2d, (IMAGES, real(3, 5, 3, 3, seed=1), positive(5))),
     "cross_entropy": (lambda x: ops.cross_entropy(x, LABELS), (MATRIX,)),
     "div": (ops.div, (IMAGES, OTHER)),
     "dropout": (ops.dropout, (IMAGES,)),
+    "dropout2d": (ops.dropout2d, (IMAGES,)),
     "elu": (ops.elu, (IMAGES,)),
     "exp": (ops.exp, (IMAGES,)),
     "flatten": (lambda x: ops.flatten(x, 1), (IMAGES,)),
@@ -48,6 +50,7 @@ CALLS = {
     "l1_loss": (ops.l1_loss, (IMAGES, OTHER)),
     "leaky_relu": (ops.leaky_relu, (IMAGES,)),
     "linear": (ops.linear, (MATRIX, positive(2, 5), positive(2))),
+    "local_response_norm": (lambda x: ops.local_response_norm(x, 2), (IMAGES,)),
     "log": (ops.log, (IMAGES,)),
     "log_softmax": (lambda x: ops.log_softmax(x, 1), (IMAGES,)),
     "matmul": (ops.matmul, (MATRIX, positive(5, 3))),
@@ -77,6 +80,7 @@ CALLS = {
 }
 # Results that have the shape of the images they come from.
 ELEMENTWISE = (
-    "abs", "add", "clamp", "div", "dropout", "elu", "exp", "gelu", "hardsigmoid", "hardswish", "leaky_relu", "log", "log_softmax",
-    "mul", "neg", "pow", "relu", "relu6", "sigmoid", "silu", "softmax", "softplus", "sqrt", "sub", "tanh",
+    "abs", "add", "clamp", "div", "dropout", "dropout2d", "elu", "exp", "gelu", "hardsigmoid", "hardswish", "leaky_relu",
+    "local_response_norm", "log", "log_softmax", "mul", "neg", "pow", "relu", "relu6", "sigmoid", "silu", "softmax",
+    "softplus", "sqrt", "sub", "tanh",
 )  # fmt: skip

@@ -38,6 +38,39 @@ def test_conv2d(name):
     compare(lambda x, w, b: ops.conv2d(x, w, b, **options), lambda x, w, b: TF.conv2d(x, w, b, **options), *arrays)
 
 
+TRANSPOSED = [
+    {},
+    {"stride": 2, "padding": 1, "output_padding": 1},
+    {"stride": (3, 1), "padding": (0, 2), "dilation": (2, 3)},
+    {"groups": 3},
+    {"dilation": 3, "output_padding": 2},
+]
+
+
+@pytest.mark.parametrize("options", TRANSPOSED)
+def test_conv_transpose2d(options):
+    groups = options.get("groups", 1)
+    arrays = real(2, 6, 5, 4), real(6, 9 // groups, 3, 3, seed=1), real(9, seed=2)
+    compare(
+        lambda x, w, b: ops.conv_transpose2d(x, w, b, **options), lambda x, w, b: TF.conv_transpose2d(x, w, b, **options), *arrays
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 9])
+def test_local_response_norm(size):
+    options = {"alpha": 0.3, "beta": 0.6, "k": 1.5}
+    compare(
+        lambda x: F.local_response_norm(x, size, **options),
+        lambda x: TF.local_response_norm(x, size, **options),
+        real(2, 6, 3, 4),
+    )
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_pad_modes(mode):
+    compare(lambda x: F.pad(x, (2, 1, 0, 3), mode), lambda x: TF.pad(x, (2, 1, 0, 3), mode), real(2, 3, 4, 5))
+
+
 def test_conv2d_same_padding():
     arrays = real(2, 3, 7, 6), real(4, 3, 4, 2, seed=1)
     compare(lambda x, w: ops.conv2d(x, w, padding="same"), lambda x, w: TF.conv2d(x, w, padding="same"), *arrays)
@@ -64,7 +97,7 @@ def test_adaptive_avg_pool2d(size):
     compare(lambda x: F.adaptive_avg_pool2d(x, size), lambda x: TF.adaptive_avg_pool2d(x, size), real(2, 3, 5, 7))
 
 
-@pytest.mark.parametrize("size", [1, 2, (4, 3)])
+@pytest.mark.parametrize("size", [1, 2, (4, 3), (3, 5), (5, 7), (None, 4)])
 def test_adaptive_max_pool2d(size):
     compare(lambda x: F.adaptive_max_pool2d(x, size), lambda x: TF.adaptive_max_pool2d(x, size), distinct(2, 3, 4, 6))
 
@@ -122,6 +155,10 @@ ROWS = {
     "transpose": (lambda x: x.transpose(0, 2), 1),
     "getitem": (lambda x: x[:, 1:, ::2], 1),
     "getitem_list": (lambda x: x[:, [0, 1, 0]], 1),
+    "chunk": (lambda x: x.chunk(2, 2)[1], 1),
+    "split": (lambda x: x.split([1, 3], 2)[1], 1),
+    "squeeze": (lambda x: x[:1].squeeze().unsqueeze(-1), 1),
+    "negative_pad": (lambda x: F.pad(x, (-1, 2, 1, -2)) if isinstance(x, Tensor) else TF.pad(x, (-1, 2, 1, -2)), 1),
     "softmax": (lambda x: x.softmax(1), 1),
     "log_softmax": (lambda x: x.log_softmax(-1), 1),
     "matmul": (lambda x: x @ x[0].T, 1),
