@@ -1,5 +1,5 @@
 # Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
-#   make demo | test | lint | bench | bench-smoke | bench-peers | test-peers | docs | size | stress | clean
+#   make demo | test | lint | bench | bench-smoke | bench-peers | bench-fashion | test-peers | docs | size | stress | clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,6 +9,8 @@ BUILD_REQUIRES = "setuptools>=77" "cython>=3.1" "numpy>=1.26" wheel
 NETWORKS ?= lenet5,resnet18
 # Images per call of the convolutions.
 BATCHES ?= 1,16
+# Runs of bench-fashion.
+SEEDS ?= 1
 # Seconds that each benchmark may wait until other processes leave the CPUs alone.
 PATIENCE ?= 0
 BENCH = -q bench --benchmark-json=bench/out/bench.json --benchmark-quiet --patience=$(PATIENCE)
@@ -19,7 +21,7 @@ PEERS_BUILT = $(PEERS)/.built
 CODE = fastcnn tests bench examples
 SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
 
-.PHONY: demo test test-peers lint bench bench-smoke bench-peers docs size stress clean build check-tools
+.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress clean build check-tools
 
 demo: $(BUILT)
 	$(VENV)/bin/fastcnn demo
@@ -51,6 +53,10 @@ bench-smoke: $(DEV)
 bench-peers: $(PEERS_BUILT)
 	$(PEERS)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --batches=$(BATCHES) --peers
 	$(PEERS)/bin/python -m bench.report
+
+# Fashion-MNIST to the end by fastcnn and PyTorch in turn, SEEDS times; minutes for each.
+bench-fashion: $(PEERS_BUILT)
+	$(PEERS)/bin/python -m bench.fashion_mnist --seeds=$(SEEDS)
 
 # Checks the links between the documents and runs the examples in docstrings and in the documents.
 docs: $(DEV)

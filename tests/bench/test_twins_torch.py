@@ -52,3 +52,20 @@ def test_dropout_is_switched_off_and_on():
     assert [module.p for module in found] == [0.0, 0.0]
     step.set_dropout(None)
     assert [module.p for module in found] == [0.5, 0.5]
+
+
+def test_fashion_mnist_starts_from_the_same_weights_and_learns():
+    from bench import fashion_mnist as recipe
+    from bench.peers.torch_fashion import Theirs
+
+    fc.manual_seed(0)
+    model = models.vgg_small(num_classes=10)
+    rng = np.random.default_rng(0)
+    y = np.arange(64) % 2
+    x = (rng.standard_normal((64, 1, 28, 28)) + 2 * y[:, None, None, None]).astype(np.float32)
+    theirs = Theirs(model, [(x, y), (x, y)], 16, 3, 0)
+    with torch.inference_mode(), fc.no_grad():
+        want = theirs.net.eval()(torch.tensor(x)).numpy()
+        np.testing.assert_allclose(model.eval()(fc.tensor(x)).numpy(), want, rtol=1e-3, atol=1e-4)
+    curves = recipe.train_both({recipe.PEER: theirs}, 3)
+    assert curves[recipe.PEER][-1].accuracy >= 0.5 and theirs.schedule.last_epoch == 3 * theirs.steps
