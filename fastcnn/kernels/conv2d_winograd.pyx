@@ -5,12 +5,13 @@ group of panels (nr output channels each) times a share of the tiles, and transf
 no L3 pay more for a line that both touch than for transforming it twice. Two schedules: fused, where a block of tiles stays in L2
 through products and output transform; and stationary, for large weights and few tiles, where a panel of weights is transformed,
 meets all tiles of the share, and is forgotten. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights.
-An element's sum has one order, whatever the schedule, the blocks and the threads. Inf and NaN spread over their 4x4 tile.
+Sides that are no multiple of 4 end in tiles of three outputs, which need fewer products. An element's sum has one order, whatever
+the schedule, the blocks and the threads. Inf and NaN spread over their tile.
 """
 
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastcnn.errors import ArgumentError
 from fastcnn.kernels.winograd import transform_constants
@@ -18,7 +19,7 @@ from fastcnn.kernels.winograd import transform_constants
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 
 cnp.import_array()
 
@@ -52,13 +53,14 @@ cdef struct Winograd:
     char *dst                    # OUT  channels-last image, n_out channels
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
+    Tiling tiling                # of dst
     Py_ssize_t tiles, depth, n_out, panels
     Py_ssize_t groups, shares    # parts of the panels, and of the tiles: a thread has one of each
     Py_ssize_t count             # tiles of a block at most
     Py_ssize_t v_row, v_slice    # transformed tiles of a block [36][tile][depth]
     Py_ssize_t m_slice           # products of a panel [36][tile][nr]
     Py_ssize_t u_slice           # transformed weights of a thread [36][panel][depth][nr]
-    Py_ssize_t own               # bytes of scratch of a thread
+    Py_ssize_t list_bytes, own   # bytes of a block's list of tiles, of all scratch of a thread
     int relu, stationary
 
 
@@ -67,83 +69,73 @@ cdef void transform_weights(const fc_ukr *u, const Winograd *p, char *out, Py_ss
                       min(u.nr, p.n_out - panel * u.nr), p.depth, &POINTS)
 
 
-cdef void transform_tiles(const fc_ukr *u, const Winograd *p, char *v, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block source = p.image
-    source.first, source.count, source.slice, source.row = first, count, p.v_slice, p.v_row
-    u.winograd_input(v, p.src, &source, &POINTS)
-
-
-cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, Py_ssize_t count, const char *weights,
+cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, const Py_ssize_t *start, const char *weights,
                    Py_ssize_t panel) noexcept nogil:
-    """m[xi][t] = v[xi][t] times the panel of weights[xi], for `count` tiles and 36 slices."""
+    """m[xi][t] = v[xi][t] times the panel of weights[xi], for 36 slices and the tiles that have them."""
     cdef fc_tile_job job
-    cdef Py_ssize_t zero = 0, xi
+    cdef Py_ssize_t zero = 0, xi, first
     job.bias = NULL
     job.seg = &zero
     job.nseg = job.rows = job.ka = 1
     job.kseg = p.depth
-    job.cols = count
     job.n = (min(u.nr, p.n_out - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: m has room
     job.lda = p.v_row
     job.ldc = job.ldb = u.nr
     job.a_row = job.c_row = 0
     job.accumulate = job.relu = 0
     for xi in range(36):
-        job.a = v + xi * p.v_slice * u.item
+        first = slice_begin(start, xi)
+        job.cols = slice_end(start, xi) - first
+        job.a = v + (xi * p.v_slice + first * p.v_row) * u.item
         job.b = weights + xi * p.u_slice * u.item
-        job.c = m + xi * p.m_slice * u.item
-        u.tile_rows(&job)
+        job.c = m + (xi * p.m_slice + first * u.nr) * u.item
+        if job.cols > 0:
+            u.tile_rows(&job)
 
 
-cdef void transform_back(const fc_ukr *u, const Winograd *p, const char *m, Py_ssize_t panel, Py_ssize_t first,
-                         Py_ssize_t count) noexcept nogil:
-    cdef fc_winograd_block result = p.result
-    result.first, result.count, result.slice, result.row = first, count, p.m_slice, u.nr
+cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *result, char *m, const char *v,
+                       const char *weights, Py_ssize_t panel) noexcept nogil:
+    """Products and output transform of one panel for the tiles of a block."""
+    multiply(u, p, m, v, result.start, weights, panel)
     result.channels = min(u.nr, p.n_out - panel * u.nr)
     u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
-                      &result, &POINTS)
+                      result, &POINTS)
 
 
-cdef void fused(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
-                Py_ssize_t count) noexcept nogil:
-    """Transform panels p0..p1 of the weights; then blocks of tiles go through input transform, products, output transform."""
-    cdef Py_ssize_t blocks = (count + p.count - 1) // p.count, i, at, here, panel
-    cdef char *v = scratch
-    cdef char *m = v + 36 * p.v_slice * u.item
-    cdef char *weights = m + 36 * p.m_slice * u.item
-    for panel in range(p0, p1):
-        transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
-    for i in range(blocks):
-        at = i * count // blocks
-        here = (i + 1) * count // blocks - at
-        transform_tiles(u, p, v, first + at, here)
-        for panel in range(p0, p1):
-            multiply(u, p, m, v, here, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
-            transform_back(u, p, m, panel, first + at, here)
-
-
-cdef void stationary(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
-                     Py_ssize_t count) noexcept nogil:
-    """Transform all tiles; then each panel of weights is transformed, meets them, and is forgotten."""
+cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
+                         Py_ssize_t count) noexcept nogil:
+    """`count` tiles times panels p0..p1, whose transformed weights stand in scratch unless they are to be made one by one."""
+    cdef fc_winograd_block source = p.image
+    cdef fc_winograd_block result = p.result
+    cdef fc_winograd_tile *tiles = <fc_winograd_tile *>scratch
     cdef Py_ssize_t panel
-    cdef char *v = scratch
+    cdef char *v = scratch + p.list_bytes
     cdef char *m = v + 36 * p.v_slice * u.item
     cdef char *weights = m + 36 * p.m_slice * u.item
-    transform_tiles(u, p, v, first, count)
+    lay_tiles(&p.tiling, tiles, source.start, first, count)
+    memcpy(result.start, source.start, sizeof(source.start))
+    source.tiles = result.tiles = tiles
+    u.winograd_input(v, p.src, &source, &POINTS)
     for panel in range(p0, p1):
-        transform_weights(u, p, weights, panel)
-        multiply(u, p, m, v, count, weights, panel)
-        transform_back(u, p, m, panel, first, count)
+        if p.stationary:
+            transform_weights(u, p, weights, panel)
+            finish_panel(u, p, &result, m, v, weights, panel)
+        else:
+            finish_panel(u, p, &result, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
 
 
 cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t group, Py_ssize_t share) noexcept nogil:
     """Everything that one thread does: a group of panels times a share of the tiles."""
-    cdef Py_ssize_t p0 = group * p.panels // p.groups, p1 = (group + 1) * p.panels // p.groups
+    cdef Py_ssize_t p0 = group * p.panels // p.groups, p1 = (group + 1) * p.panels // p.groups, panel, i, at
     cdef Py_ssize_t first = share * p.tiles // p.shares, count = (share + 1) * p.tiles // p.shares - first
-    if p.stationary:
-        stationary(u, p, scratch, p0, p1, first, count)
-    else:
-        fused(u, p, scratch, p0, p1, first, count)
+    cdef Py_ssize_t blocks = (count + p.count - 1) // p.count
+    cdef char *weights = scratch + p.list_bytes + 36 * (p.v_slice + p.m_slice) * u.item
+    if not p.stationary:
+        for panel in range(p0, p1):
+            transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+    for i in range(blocks):
+        at = i * count // blocks
+        convolve_block(u, p, scratch, p0, p1, first + at, (i + 1) * count // blocks - at)
 
 
 cdef void convolve(const fc_ukr *u, const Winograd *p, char *scratch) noexcept nogil:
@@ -186,7 +178,10 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
         p.count = min(share, WIDE_TILES if size > HUGE_WEIGHTS else max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr))
     p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * u.nr, u.item)
     p.u_slice = odd_lines((1 if p.stationary else panels) * p.depth * u.nr, u.item)
-    p.own = apart(36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
+    p.list_bytes = (p.count * sizeof(fc_winograd_tile) + 63) // 64 * 64
+    p.result.slice, p.result.row = p.m_slice, u.nr
+    p.image.slice, p.image.row = p.v_slice, p.v_row
+    p.own = apart(p.list_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
     scratch = block(p.groups * p.shares * p.own)
     data = scratch.data
     with nogil:
@@ -194,13 +189,44 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
     return 0
 
 
-cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t tiles_y,
-                       Py_ssize_t tiles_x, Py_ssize_t pad_top, Py_ssize_t pad_left) noexcept nogil:
+cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t pad_top,
+                       Py_ssize_t pad_left) noexcept nogil:
     memset(blk, 0, sizeof(fc_winograd_block))
     blk.channels, blk.height, blk.width = channels, height, width
-    blk.tiles_y, blk.tiles_x = tiles_y, tiles_x
     blk.batch_stride, blk.row_stride, blk.pixel_stride = height * width * channels, width * channels, channels
     blk.pad_top, blk.pad_left = pad_top, pad_left
+
+
+cdef Tiling tiling(Py_ssize_t height, Py_ssize_t width) noexcept nogil:
+    """Cut an image into tiles of 4x4 outputs, with 3 instead of 4 where that suffices: 7 is 4 + 3, 14 is 4 + 4 + 3 + 3."""
+    cdef Tiling g
+    cdef Py_ssize_t down = (height + 3) // 4
+    g.across = (width + 3) // 4
+    g.per_image = down * g.across
+    g.tall, g.wide = max(0, height - 3 * down), max(0, width - 3 * g.across)
+    return g
+
+
+cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,
+                    Py_ssize_t count) noexcept nogil:
+    """List `count` tiles, numbered along rows and images, sorted by kind; start as in fc_winograd_block."""
+    cdef Py_ssize_t[2][2] kind
+    cdef Py_ssize_t[4] at
+    cdef Py_ssize_t t, ty, tx, k
+    kind[0][0], kind[0][1], kind[1][1], kind[1][0] = 3, 0, 1, 2  # [four rows][four columns]
+    memset(start, 0, 5 * sizeof(Py_ssize_t))
+    for t in range(first, first + count):
+        start[1 + kind[t % g.per_image // g.across < g.tall][t % g.across < g.wide]] += 1
+    for k in range(4):
+        start[k + 1] += start[k]
+        at[k] = start[k]
+    for t in range(first, first + count):
+        ty, tx = t % g.per_image // g.across, t % g.across
+        k = kind[ty < g.tall][tx < g.wide]
+        tiles[at[k]].image = t // g.per_image
+        tiles[at[k]].y = 3 * ty + min(ty, g.tall)
+        tiles[at[k]].x = 3 * tx + min(tx, g.wide)
+        at[k] += 1
 
 
 def accepts(case) -> bool:
@@ -226,10 +252,10 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.depth, p.n_out = case.ci, case.co
-    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
-    p.tiles = case.batch * tiles_y * tiles_x
-    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
-    set_geometry(&p.result, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
+    p.tiling = tiling(case.oh, case.ow)
+    p.tiles = case.batch * p.tiling.per_image
+    set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
+    set_geometry(&p.result, case.co, case.oh, case.ow, 0, 0)
     run(u, &p, schedule, team(case.macs, threads))
     return y
 
@@ -251,9 +277,9 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     weights.s_r, weights.s_s = -weights.s_r, -weights.s_s
     p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
     p.depth, p.n_out = case.co, case.ci
-    cdef Py_ssize_t tiles_y = (case.ih + 3) // 4, tiles_x = (case.iw + 3) // 4
-    p.tiles = case.batch * tiles_y * tiles_x
-    set_geometry(&p.image, case.co, case.oh, case.ow, tiles_y, tiles_x, 2 - case.pt, 2 - case.pl)
-    set_geometry(&p.result, case.ci, case.ih, case.iw, tiles_y, tiles_x, 0, 0)
+    p.tiling = tiling(case.ih, case.iw)
+    p.tiles = case.batch * p.tiling.per_image
+    set_geometry(&p.image, case.co, case.oh, case.ow, 2 - case.pt, 2 - case.pl)
+    set_geometry(&p.result, case.ci, case.ih, case.iw, 0, 0)
     run(u, &p, schedule, team(case.macs, threads))
     return dx

@@ -1,19 +1,21 @@
 """kernels.conv2d_winograd_weight: the weight gradient of a 3x3 stride-1 convolution by Winograd's F(3x3,4x4).
 
-The 6x6 transform of x is forward's; dy is cut into 4x4 tiles; 36 products are summed over all tiles and one inverse transform
-for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the shape, whose gradients are
-added in order, so that results do not depend on the number of threads. A thread takes a share of the chunks times a group of
-panels (nr channels of dy each) and works on memory of its own; large gradients of few tiles are one chunk.
+The 6x6 transform of x is forward's; dy is cut into 4x4 tiles, or 3 where that suffices; 36 products are summed over all tiles
+and one inverse transform for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the
+shape, whose gradients are added in order, so that results do not depend on the number of threads. A thread takes a share of the
+chunks times a group of panels (nr channels of dy each) and works on memory of its own; large gradients of few tiles are one
+chunk.
 """
 
 cimport numpy as cnp
 from cython.parallel cimport prange
+from libc.string cimport memcpy
 
 from fastcnn.kernels.conv2d_direct cimport image
-from fastcnn.kernels.conv2d_winograd cimport POINTS, odd_lines, set_geometry
+from fastcnn.kernels.conv2d_winograd cimport POINTS, Tiling, lay_tiles, odd_lines, set_geometry, slice_begin, slice_end, tiling
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, table
+from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 
 cnp.import_array()
 
@@ -31,6 +33,7 @@ cdef struct Gradient:
     char *dw                     # OUT  (co, 3, 3, ci)
     char *taps                   # sums of the chunks [chunk][panel][piece][9][part][nr], when there is more than one chunk
     fc_winograd_block image, dimage
+    Tiling tiling                # of dy
     Py_ssize_t tiles, ci, co, panels
     Py_ssize_t chunks, count     # parts of the tiles that are summed apart, fixed by the shape; tiles of a block at most
     Py_ssize_t shares, groups    # parts of the chunks, and of the panels: a thread has one of each
@@ -39,32 +42,35 @@ cdef struct Gradient:
     Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
     Py_ssize_t m_slice           # sums of a piece [36][part][nr]
     Py_ssize_t m_step            # bytes from piece to piece; 0 when each is finished at once
-    Py_ssize_t own               # bytes of scratch of a thread
+    Py_ssize_t list_bytes, own   # bytes of a block's list of tiles, of all scratch of a thread
 
 
-cdef void transform(const fc_ukr *u, const Gradient *p, char *v, char *d, Py_ssize_t first, Py_ssize_t count, Py_ssize_t p0,
-                    Py_ssize_t p1) noexcept nogil:
-    """Transform `count` tiles of x, and of panels p0..p1 of dy."""
+cdef void transform(const fc_ukr *u, const Gradient *p, Py_ssize_t *start, char *scratch, Py_ssize_t first, Py_ssize_t count,
+                    Py_ssize_t p0, Py_ssize_t p1) noexcept nogil:
+    """Transform `count` tiles of x, and of panels p0..p1 of dy, into scratch."""
     cdef fc_winograd_block source = p.image
     cdef fc_winograd_block dimage = p.dimage
-    source.first = dimage.first = first
-    source.count = dimage.count = count
+    cdef fc_winograd_tile *tiles = <fc_winograd_tile *>scratch
+    cdef char *v = scratch + p.list_bytes
+    lay_tiles(&p.tiling, tiles, start, first, count)
+    source.tiles = dimage.tiles = tiles
+    memcpy(source.start, start, sizeof(source.start))
+    memcpy(dimage.start, start, sizeof(source.start))
     source.slice, source.row = p.v_slice, p.v_row
     dimage.slice, dimage.row = p.d_slice, p.d_row
     dimage.channels = min(p.co, p1 * u.nr) - p0 * u.nr
     u.winograd_input(v, p.x, &source, &POINTS)
-    u.winograd_dy(d, p.dy + p0 * u.nr * u.item, &dimage, &POINTS)
+    u.winograd_dy(v + 36 * p.v_slice * u.item, p.dy + p0 * u.nr * u.item, &dimage, &POINTS)
 
 
-cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, const char *d, Py_ssize_t count, Py_ssize_t panel,
-                    Py_ssize_t c0, bint accumulate) noexcept nogil:
-    """m[xi][c][:] (+)= sum over `count` tiles of v[xi][t][c0 + c] * d[xi][t][:], for 36 slices and the channels of one piece."""
+cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, const char *d, const Py_ssize_t *start,
+                    Py_ssize_t panel, Py_ssize_t c0, bint accumulate) noexcept nogil:
+    """m[xi][c][:] (+)= sum over tiles of v[xi][t][c0 + c] * d[xi][t][:], for 36 slices and the channels of one piece."""
     cdef fc_tile_job job
-    cdef Py_ssize_t zero = 0, xi
+    cdef Py_ssize_t zero = 0, xi, first
     job.bias = NULL
     job.seg = &zero
     job.nseg = job.rows = job.lda = 1
-    job.kseg = count
     job.cols = min(p.part, p.ci - c0)
     job.n = (min(u.nr, p.co - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes
     job.ldc = u.nr
@@ -74,8 +80,10 @@ cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, 
     job.accumulate = accumulate
     job.relu = 0
     for xi in range(36):
-        job.a = v + (xi * p.v_slice + c0) * u.item
-        job.b = d + xi * p.d_slice * u.item
+        first = slice_begin(start, xi)
+        job.kseg = max(0, slice_end(start, xi) - first)
+        job.a = v + (xi * p.v_slice + first * p.v_row + c0) * u.item
+        job.b = d + (xi * p.d_slice + first * p.d_row) * u.item
         job.c = m + xi * p.m_slice * u.item
         u.tile_rows(&job)
 
@@ -95,7 +103,8 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
     """Sum the tiles of a chunk, block by block, into the pieces of panels p0..p1 and transform these back."""
     cdef Py_ssize_t first = chunk * p.tiles // p.chunks, tiles = (chunk + 1) * p.tiles // p.chunks - first
     cdef Py_ssize_t blocks = (tiles + p.count - 1) // p.count, b, at, here, i, panel, c0
-    cdef char *v = scratch
+    cdef Py_ssize_t[5] start
+    cdef char *v = scratch + p.list_bytes
     cdef char *d = v + 36 * p.v_slice * u.item
     cdef char *spare = d + 36 * p.d_slice * u.item
     cdef char *sums = spare + 9 * p.part * u.nr * u.item
@@ -104,11 +113,11 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
     for b in range(blocks):
         at = b * tiles // blocks
         here = (b + 1) * tiles // blocks - at
-        transform(u, p, v, d, first + at, here, p0, p1)
+        transform(u, p, start, scratch, first + at, here, p0, p1)
         for i in range((p1 - p0) * p.parts):
             panel, c0 = p0 + i // p.parts, i % p.parts * p.part
             m = sums + i * p.m_step
-            sum_piece(u, p, m, v, d + (panel - p0) * u.nr * u.item, here, panel, c0, b > 0)
+            sum_piece(u, p, m, v, d + (panel - p0) * u.nr * u.item, start, panel, c0, b > 0)
             if b + 1 == blocks:
                 taps = spare
                 if p.chunks > 1:
@@ -163,7 +172,8 @@ cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
     p.m_slice = odd_lines(p.part * u.nr, u.item)
     p.m_step = 0 if single else 36 * p.m_slice * u.item
     n = 1 if single else panels * p.parts
-    p.own = apart((36 * (p.v_slice + p.d_slice + n * p.m_slice) + 9 * p.part * u.nr) * u.item)
+    p.list_bytes = (p.count * sizeof(fc_winograd_tile) + 63) // 64 * 64
+    p.own = apart(p.list_bytes + (36 * (p.v_slice + p.d_slice + n * p.m_slice) + 9 * p.part * u.nr) * u.item)
 
 
 def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
@@ -177,11 +187,11 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     if out.size == 0 or dys.size == 0:
         out.fill(0)
         return out
-    cdef Py_ssize_t tiles_y = (case.oh + 3) // 4, tiles_x = (case.ow + 3) // 4
     p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
-    set_geometry(&p.image, case.ci, case.ih, case.iw, tiles_y, tiles_x, case.pt, case.pl)
-    set_geometry(&p.dimage, case.co, case.oh, case.ow, tiles_y, tiles_x, 0, 0)
-    p.tiles, p.ci, p.co = case.batch * tiles_y * tiles_x, case.ci, case.co
+    set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
+    set_geometry(&p.dimage, case.co, case.oh, case.ow, 0, 0)
+    p.tiling = tiling(case.oh, case.ow)
+    p.tiles, p.ci, p.co = case.batch * p.tiling.per_image, case.ci, case.co
     plan(u, &p, team(case.macs, threads))
     scratch = block(p.shares * p.groups * p.own)
     taps = block(p.chunks * p.panels * p.parts * 9 * p.part * u.nr * u.item if p.chunks > 1 else 1)

@@ -14,9 +14,13 @@ cdef extern from "ukr.h" nogil:
         double a, b
         double weight[6][3]
 
+    ctypedef struct fc_winograd_tile:
+        Py_ssize_t image, y, x
+
     ctypedef struct fc_winograd_block:
-        Py_ssize_t tiles_y, tiles_x, height, width, batch_stride, row_stride, pixel_stride, channels
-        Py_ssize_t pad_top, pad_left, slice "slice", row, first, count
+        const fc_winograd_tile *tiles
+        Py_ssize_t start[5]
+        Py_ssize_t height, width, batch_stride, row_stride, pixel_stride, channels, pad_top, pad_left, slice "slice", row
 
     ctypedef struct fc_span:
         Py_ssize_t at, count, tap, divisor

@@ -3,6 +3,9 @@
 F(m x m, r x r) computes m outputs of an r-tap correlation from m + r - 1 inputs: y = A^T [(G g) . (B^T d)]. The matrices are
 those of Toom-Cook evaluation and interpolation at m + r - 2 finite points and infinity, transposed. [Lavin2015] for the
 algorithm, [Barabasz2018] for the choice of points: 0, +-5/8, +-3/2 halves the rounding error of 0, +-1, +-2.
+
+F(3,3) on the same points without -3/2 has the same A^T and G where the points are the same, but for a factor of each row of G,
+the point + 3/2; moved into B^T, it lets tiles of 3 and 4 outputs share transformed weights.
 """
 
 from __future__ import annotations

@@ -27,13 +27,20 @@ typedef struct {
     double weight[6][3]; /* G */
 } fc_winograd_points;
 
-/* A block of Winograd tiles of one batch of images; tile t covers output rows 4*ty.. and columns 4*tx.. of image n. */
+/* First output pixel of a Winograd tile. */
 typedef struct {
-    ptrdiff_t tiles_y, tiles_x, height, width; /* of the image that this transform touches */
+    ptrdiff_t image, y, x;
+} fc_winograd_tile;
+
+/* A block of Winograd tiles of one batch of images. Tiles start[k] <= t < start[k + 1] are of kind k; the outputs of the kinds are
+ * 3x4, 4x4, 4x3 and 3x3 (rows x columns), so that those with four rows, and those with four columns, stand side by side. */
+typedef struct {
+    const fc_winograd_tile *tiles;
+    ptrdiff_t start[5];
+    ptrdiff_t height, width; /* of the image that this transform touches */
     ptrdiff_t batch_stride, row_stride, pixel_stride, channels;
     ptrdiff_t pad_top, pad_left; /* input transform only */
     ptrdiff_t slice, row;        /* v[xi*slice + t*row + channel] */
-    ptrdiff_t first, count;      /* tiles of this block */
 } fc_winograd_block;
 
 /* Along one axis, the taps of a window that lie inside the image: `count` of them, the first at coordinate `at` is tap `tap` of
@@ -168,8 +175,8 @@ typedef struct {
     void (*add)(void *dst, const void *src, ptrdiff_t n);
 
     /* winograd.h */
-    void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r, ptrdiff_t s_s,
-                            ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
+    void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r,
+                            ptrdiff_t s_s, ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
                             const fc_winograd_points *p);

@@ -16,6 +16,18 @@ INLINE void FC_FN(winograd_b)(vec out[6], const vec d[6], real a, real b) {
     out[5] = splat(p) * d[1] - splat(s) * d[3] + d[5];
 }
 
+/* The same for tiles of three outputs, which leave -b out: 5 -> 5. A row is scaled by its point + b, so that the transformed
+ * weights of F(4,3) fit. */
+INLINE void FC_FN(winograd_b5)(vec out[5], const vec d[5], real a, real b) {
+    const real a2 = a * a;
+    const vec q = d[3] - splat(a2) * d[1];
+    out[0] = splat(b) * q - splat(b * b) * (d[2] - splat(a2) * d[0]);
+    out[1] = splat(a + b) * (d[3] + splat(a - b) * d[2] - splat(a * b) * d[1]);
+    out[2] = splat(b - a) * (d[3] - splat(a + b) * d[2] + splat(a * b) * d[1]);
+    out[3] = splat(2 * b) * q;
+    out[4] = d[4] - splat(a2) * d[2] - splat(b) * q;
+}
+
 /* A^T m: 6 -> 4. */
 INLINE void FC_FN(winograd_a)(vec out[4], const vec m[6], real a, real b) {
     const vec sa = m[1] + m[2], da = m[1] - m[2], sb = m[3] + m[4], db = m[3] - m[4];
@@ -24,6 +36,17 @@ INLINE void FC_FN(winograd_a)(vec out[4], const vec m[6], real a, real b) {
     out[2] = splat(a * a) * sa + splat(b * b) * sb;
     out[3] = splat(a * a * a) * da + splat(b * b * b) * db + m[5];
 }
+
+/* The same without -b: 5 -> 3. */
+INLINE void FC_FN(winograd_a5)(vec out[3], const vec m[5], real a, real b) {
+    const vec sa = m[1] + m[2], da = m[1] - m[2];
+    out[0] = m[0] + sa + m[3];
+    out[1] = splat(a) * da + splat(b) * m[3];
+    out[2] = splat(a * a) * sa + splat(b * b) * m[3] + m[4];
+}
+
+/* Slice of line i of the points of a tile with `lines` of them: five skip -b. */
+#define FC_POINT(i, lines) ((i) + ((lines) == 5 && (i) == 4))
 
 /* G, without the zeros: the rows of a point and its negative differ in the sign of the middle. */
 typedef struct {
@@ -105,88 +128,111 @@ static void FC_FN(winograd_weight)(void *u_, ptrdiff_t u_slice, const void *w_, 
     }
 }
 
+/* v[xi] = B^T d B for the ny x nx patch at (y0, x0) and n channels; `next` is how far the patch that follows stands from it. */
 INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
-                                       ptrdiff_t n, real a, real b, const int inside) {
+                                       ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny,
+                                       const int nx) {
     vec half[6][6]; /* B^T d, columns done */
-    for (int k = 0; k < 6; k++) {
-        vec d[6];
+    for (int k = 0; k < nx; k++) {
+        vec d[6], column[6];
         UNROLL
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < ny; i++) {
             const ptrdiff_t yy = y0 + i, xx = x0 + k;
             const int ok = inside || (yy >= 0 && yy < blk->height && xx >= 0 && xx < blk->width);
             const real *at = x + yy * blk->row_stride + xx * blk->pixel_stride;
             d[i] = ok ? load_part(at, n) : splat(0);
+            /* 36 short streams are beyond the hardware's prefetcher; two columns are here already */
+            if (k >= 2) __builtin_prefetch(at + next);
         }
-        vec column[6];
-        FC_FN(winograd_b)(column, d, a, b);
+        if (ny == 6)
+            FC_FN(winograd_b)(column, d, a, b);
+        else
+            FC_FN(winograd_b5)(column, d, a, b);
         UNROLL
-        for (int i = 0; i < 6; i++) half[i][k] = column[i];
-        if (k < 4) { /* the four columns that the next tile adds: 36 short streams are beyond the hardware's prefetcher */
-            UNROLL
-            for (int i = 0; i < 6; i++) __builtin_prefetch(x + (y0 + i) * blk->row_stride + (x0 + 6 + k) * blk->pixel_stride);
-        }
+        for (int i = 0; i < ny; i++) half[i][k] = column[i];
     }
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < ny; i++) {
         vec row[6];
-        FC_FN(winograd_b)(row, half[i], a, b);
-        for (int k = 0; k < 6; k++) store(v + (i * 6 + k) * blk->slice, row[k]);
+        if (nx == 6)
+            FC_FN(winograd_b)(row, half[i], a, b);
+        else
+            FC_FN(winograd_b5)(row, half[i], a, b);
+        UNROLL
+        for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
+    }
+}
+
+INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winograd_block *blk, const fc_winograd_points *p,
+                                       ptrdiff_t first, ptrdiff_t stop, const int ny, const int nx) {
+    const real a = (real)p->a, b = (real)p->b;
+    for (ptrdiff_t t = first; t < stop; t++) {
+        const fc_winograd_tile at = blk->tiles[t], then = blk->tiles[t + 1 < stop ? t + 1 : t];
+        const ptrdiff_t y0 = at.y - blk->pad_top, x0 = at.x - blk->pad_left;
+        const ptrdiff_t next =
+            (then.image - at.image) * blk->batch_stride + (then.y - at.y) * blk->row_stride + (then.x - at.x) * blk->pixel_stride;
+        const int inside = y0 >= 0 && x0 >= 0 && y0 + ny <= blk->height && x0 + nx <= blk->width;
+        for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
+            const real *x = x_ + at.image * blk->batch_stride + c;
+            real *v = v_ + t * blk->row + c;
+            if (inside && c + LANES <= blk->channels)
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, LANES, a, b, 1, ny, nx);
+            else
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, blk->channels - c, a, b, inside, ny, nx);
+        }
     }
 }
 
 /* v[xi][t][channel] = B^T d B; channels up to the next multiple of the lanes are written (as zero). */
-static void FC_FN(winograd_input)(void *v_, const void *x_, const fc_winograd_block *blk, const fc_winograd_points *p) {
-    const real a = (real)p->a, b = (real)p->b;
-    for (ptrdiff_t t = 0; t < blk->count; t++) {
-        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
-        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
-        const ptrdiff_t y0 = 4 * ty - blk->pad_top, x0 = 4 * tx - blk->pad_left;
-        const int inside = y0 >= 0 && x0 >= 0 && y0 + 6 <= blk->height && x0 + 6 <= blk->width;
-        for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
-            const real *x = (const real *)x_ + n * blk->batch_stride + c;
-            real *v = (real *)v_ + t * blk->row + c;
-            if (c + LANES > blk->channels)
-                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, blk->channels - c, a, b, inside);
-            else if (inside)
-                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 1);
-            else
-                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, LANES, a, b, 0);
-        }
-    }
+static void FC_FN(winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) {
+    const ptrdiff_t *start = blk->start;
+    FC_FN(winograd_input_kind)(v, x, blk, p, start[0], start[1], 5, 6);
+    FC_FN(winograd_input_kind)(v, x, blk, p, start[1], start[2], 6, 6);
+    FC_FN(winograd_input_kind)(v, x, blk, p, start[2], start[3], 6, 5);
+    FC_FN(winograd_input_kind)(v, x, blk, p, start[3], start[4], 5, 5);
 }
 
-/* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image. */
-static void FC_FN(winograd_output)(void *y_, const void *m_, const void *bias_, int relu, const fc_winograd_block *blk,
-                                   const fc_winograd_points *p) {
+INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, int relu, const fc_winograd_block *blk,
+                                        const fc_winograd_points *p, ptrdiff_t first, ptrdiff_t stop, const int ny,
+                                        const int nx) {
     const real a = (real)p->a, b = (real)p->b;
-    for (ptrdiff_t t = 0; t < blk->count; t++) {
-        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
-        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
-        const ptrdiff_t rows = blk->height - 4 * ty < 4 ? blk->height - 4 * ty : 4;
-        const ptrdiff_t cols = blk->width - 4 * tx < 4 ? blk->width - 4 * tx : 4;
+    for (ptrdiff_t t = first; t < stop; t++) {
+        const fc_winograd_tile at = blk->tiles[t], then = blk->tiles[t + 1 < stop ? t + 1 : t];
+        const ptrdiff_t next =
+            (then.image - at.image) * blk->batch_stride + (then.y - at.y) * blk->row_stride + (then.x - at.x) * blk->pixel_stride;
+        const ptrdiff_t rows = blk->height - at.y < ny - 2 ? blk->height - at.y : ny - 2;
+        const ptrdiff_t cols = blk->width - at.x < nx - 2 ? blk->width - at.x : nx - 2;
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
             const ptrdiff_t left = blk->channels - c;
-            const real *m = (const real *)m_ + t * blk->row + c;
-            real *y = (real *)y_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
+            const real *m = m_ + t * blk->row + c;
+            real *y = y_ + at.image * blk->batch_stride + at.y * blk->row_stride + at.x * blk->pixel_stride + c;
             vec half[4][6];
-            for (int k = 0; k < 6; k++) {
+            for (int k = 0; k < nx; k++) {
                 vec column[6], out[4];
                 UNROLL
-                for (int i = 0; i < 6; i++) {
-                    column[i] = load(m + (i * 6 + k) * blk->slice);
-                    __builtin_prefetch(m + (i * 6 + k) * blk->slice + 2 * blk->row);
+                for (int i = 0; i < ny; i++) {
+                    const real *from = m + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice;
+                    column[i] = load(from);
+                    __builtin_prefetch(from + 2 * blk->row);
                 }
-                FC_FN(winograd_a)(out, column, a, b);
+                if (ny == 6)
+                    FC_FN(winograd_a)(out, column, a, b);
+                else
+                    FC_FN(winograd_a5)(out, column, a, b);
                 UNROLL
-                for (int i = 0; i < 4; i++) half[i][k] = out[i];
-                if (k < 4) { /* own the lines of the next tile before its stores */
+                for (int i = 0; i < ny - 2; i++) half[i][k] = out[i];
+                if (k < nx - 2) { /* own the lines of the next tile before its stores */
                     UNROLL
-                    for (int i = 0; i < 4; i++) __builtin_prefetch(y + i * blk->row_stride + (4 + k) * blk->pixel_stride, 1);
+                    for (int i = 0; i < ny - 2; i++)
+                        __builtin_prefetch(y + next + i * blk->row_stride + k * blk->pixel_stride, 1);
                 }
             }
-            const vec add = bias_ ? load_part((const real *)bias_ + c, left) : splat(0);
+            const vec add = bias ? load_part(bias + c, left) : splat(0);
             for (ptrdiff_t i = 0; i < rows; i++) {
                 vec out[4];
-                FC_FN(winograd_a)(out, half[i], a, b);
+                if (nx == 6)
+                    FC_FN(winograd_a)(out, half[i], a, b);
+                else
+                    FC_FN(winograd_a5)(out, half[i], a, b);
                 for (ptrdiff_t k = 0; k < cols; k++) {
                     const vec r = out[k] + add;
                     store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, left);
@@ -194,6 +240,16 @@ static void FC_FN(winograd_output)(void *y_, const void *m_, const void *bias_, 
             }
         }
     }
+}
+
+/* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image. */
+static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
+                                   const fc_winograd_points *p) {
+    const ptrdiff_t *start = blk->start;
+    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[0], start[1], 5, 6);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[1], start[2], 6, 6);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[2], start[3], 6, 5);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[3], start[4], 5, 5);
 }
 
 /* G' d for the weight gradient F(3x3,4x4): 4 -> 6. */
@@ -208,38 +264,65 @@ INLINE void FC_FN(winograd_g4)(vec out[6], const vec d[4], real a, real b, real 
     out[5] = d[3];
 }
 
-/* v[xi][t][channel] = G' dy G'^T of the 4x4 tiles of dy; tiles are clipped at the right and bottom border. */
-static void FC_FN(winograd_dy)(void *v_, const void *dy_, const fc_winograd_block *blk, const fc_winograd_points *p) {
+/* The same for tiles of three, without -b: 3 -> 5. */
+INLINE void FC_FN(winograd_g3)(vec out[5], const vec d[3], real a, real b, real n0, real na, real nb) {
+    const vec even_a = splat(na) * (d[0] + splat(a * a) * d[2]), odd_a = splat(na * a) * d[1];
+    out[0] = splat(n0) * d[0];
+    out[1] = even_a + odd_a;
+    out[2] = even_a - odd_a;
+    out[3] = splat(nb) * (d[0] + splat(b) * d[1] + splat(b * b) * d[2]);
+    out[4] = d[2];
+}
+
+INLINE void FC_FN(winograd_dy_kind)(real *v_, const real *dy_, const fc_winograd_block *blk, const fc_winograd_points *p,
+                                    ptrdiff_t first, ptrdiff_t stop, const int ny, const int nx) {
     const real a = (real)p->a, b = (real)p->b;
     const real n0 = (real)p->weight[0][0], na = (real)p->weight[1][0], nb = (real)p->weight[3][0]; /* 1/N of each point */
-    for (ptrdiff_t t = 0; t < blk->count; t++) {
-        const ptrdiff_t tile = blk->first + t, per_image = blk->tiles_y * blk->tiles_x;
-        const ptrdiff_t n = tile / per_image, ty = tile % per_image / blk->tiles_x, tx = tile % blk->tiles_x;
-        const ptrdiff_t rows = blk->height - 4 * ty, cols = blk->width - 4 * tx;
+    for (ptrdiff_t t = first; t < stop; t++) {
+        const fc_winograd_tile at = blk->tiles[t], then = blk->tiles[t + 1 < stop ? t + 1 : t];
+        const ptrdiff_t next =
+            (then.image - at.image) * blk->batch_stride + (then.y - at.y) * blk->row_stride + (then.x - at.x) * blk->pixel_stride;
+        const ptrdiff_t rows = blk->height - at.y, cols = blk->width - at.x;
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
             const ptrdiff_t left = blk->channels - c;
-            const real *dy =
-                (const real *)dy_ + n * blk->batch_stride + 4 * ty * blk->row_stride + 4 * tx * blk->pixel_stride + c;
-            real *v = (real *)v_ + t * blk->row + c;
+            const real *dy = dy_ + at.image * blk->batch_stride + at.y * blk->row_stride + at.x * blk->pixel_stride + c;
+            real *v = v_ + t * blk->row + c;
             vec half[6][4];
-            for (int k = 0; k < 4; k++) {
+            for (int k = 0; k < nx - 2; k++) {
                 vec d[4], column[6];
                 UNROLL
-                for (int i = 0; i < 4; i++) __builtin_prefetch(dy + i * blk->row_stride + (4 + k) * blk->pixel_stride);
+                for (int i = 0; i < ny - 2; i++) {
+                    const real *from = dy + i * blk->row_stride + k * blk->pixel_stride;
+                    d[i] = i < rows && k < cols ? load_part(from, left) : splat(0);
+                    __builtin_prefetch(from + next);
+                }
+                if (ny == 6)
+                    FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
+                else
+                    FC_FN(winograd_g3)(column, d, a, b, n0, na, nb);
                 UNROLL
-                for (int i = 0; i < 4; i++)
-                    d[i] = i < rows && k < cols ? load_part(dy + i * blk->row_stride + k * blk->pixel_stride, left) : splat(0);
-                FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
-                UNROLL
-                for (int i = 0; i < 6; i++) half[i][k] = column[i];
+                for (int i = 0; i < ny; i++) half[i][k] = column[i];
             }
-            for (int i = 0; i < 6; i++) {
+            for (int i = 0; i < ny; i++) {
                 vec row[6];
-                FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
-                for (int k = 0; k < 6; k++) store(v + (i * 6 + k) * blk->slice, row[k]);
+                if (nx == 6)
+                    FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
+                else
+                    FC_FN(winograd_g3)(row, half[i], a, b, n0, na, nb);
+                UNROLL
+                for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
             }
         }
     }
+}
+
+/* v[xi][t][channel] = G' dy G'^T of the tiles of dy; they are clipped at the right and bottom border. */
+static void FC_FN(winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) {
+    const ptrdiff_t *start = blk->start;
+    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[0], start[1], 5, 6);
+    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[1], start[2], 6, 6);
+    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[2], start[3], 6, 5);
+    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[3], start[4], 5, 5);
 }
 
 /* A'^T m: 6 -> 3. */
@@ -271,3 +354,4 @@ static void FC_FN(winograd_dw)(void *panel_, ptrdiff_t panel_tap, const void *m_
         }
     }
 }
+#undef FC_POINT
