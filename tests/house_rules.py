@@ -39,7 +39,9 @@ NOT_OPS = {
     "comparison": "results without gradient",
     "losses": "what the losses share",
     "methods": "operators of Tensor",
+    "normalisation": "what the norms over groups share",
     "operands": "checks and type rules",
+    "resampling": "tables and sums of interpolation",
     "shaping": "compositions of other operations",
 }
 

@@ -21,6 +21,7 @@ from .containers import ModuleList, Sequential
 from .conv import Conv2d
 from .conv_transpose import ConvTranspose2d
 from .dropout import Dropout, Dropout2d
+from .group_norm import GroupNorm, LayerNorm
 from .linear import Linear
 from .local_response import LocalResponseNorm
 from .loss import (
@@ -41,6 +42,7 @@ from .padding import ReflectionPad2d, ReplicationPad2d, ZeroPad2d
 from .parameter import Parameter
 from .pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d
 from .shape import Flatten, Identity
+from .upsample import Upsample
 
 __all__ = [
     "ELU",
@@ -59,12 +61,14 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -88,6 +92,7 @@ __all__ = [
     "Softplus",
     "SqueezeExcitation",
     "Tanh",
+    "Upsample",
     "ZeroPad2d",
     "functional",
     "init",

@@ -23,11 +23,14 @@ from .exp import exp
 from .flatten import flatten
 from .gelu import gelu
 from .getitem import getitem
+from .group_norm import group_norm
 from .hardsigmoid import hardsigmoid
 from .hardswish import hardswish
 from .huber_loss import huber_loss
+from .interpolate import interpolate
 from .kl_div import kl_div
 from .l1_loss import l1_loss
+from .layer_norm import layer_norm
 from .leaky_relu import leaky_relu
 from .linear import linear
 from .local_response_norm import local_response_norm
@@ -87,12 +90,15 @@ __all__ = [
     "ge",
     "gelu",
     "getitem",
+    "group_norm",
     "gt",
     "hardsigmoid",
     "hardswish",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "le",
     "leaky_relu",
     "linear",
