@@ -11,8 +11,21 @@ from ..nn import functional as F
 from .catalog import Source
 
 
-def fit(model, train_set, validation, source: Source, *, epochs, batch_size, lr, seed, label_smoothing=0.0, progress=True):
-    """Train `model` and return the history. Images are shifted by up to 2 pixels, and mirrored where `source` allows it."""
+def trainer(
+    model,
+    train_set,
+    validation,
+    source: Source,
+    *,
+    epochs,
+    batch_size,
+    lr,
+    seed,
+    label_smoothing=0.0,
+    callbacks=(),
+    progress=True,
+):
+    """Return the Trainer of the recipe. Images are shifted by up to 2 pixels, and mirrored where `source` allows it."""
     channels, height, width = train_set.shape
     black = train_set.normalize(np.zeros((1, channels, 1, 1), np.float32)).min()  # the border that a shift uncovers
     transforms: list = [data.RandomCrop((height, width), padding=2, fill=float(black))]
@@ -23,7 +36,22 @@ def fit(model, train_set, validation, source: Source, *, epochs, batch_size, lr,
     )
     optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
     schedule = optim.lr_scheduler.OneCycleLR(optimizer, lr, max(1, epochs * len(loader)))
-    loss = partial(F.cross_entropy, label_smoothing=label_smoothing)
-    return train.fit(
-        model, loader, optimizer, epochs=epochs, schedule=schedule, loss=loss, validation=validation, progress=progress
+    return train.Trainer(
+        model,
+        loader,
+        optimizer,
+        schedule=schedule,
+        loss=partial(F.cross_entropy, label_smoothing=label_smoothing),
+        validation=validation,
+        callbacks=callbacks,
+        progress=progress,
     )
+
+
+def fit(model, train_set, validation, source: Source, *, epochs: int, **options):
+    """Train `model` by the recipe and return the history; Ctrl-C raises KeyboardInterrupt after the step under way."""
+    made = trainer(model, train_set, validation, source, epochs=epochs, **options)
+    history = made.fit(epochs)
+    if made.interrupted:
+        raise KeyboardInterrupt
+    return history

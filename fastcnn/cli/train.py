@@ -20,13 +20,16 @@ def add(subparsers):
     parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (default: %(default)s)")
     parser.add_argument("--limit", type=int, metavar="N", help="train on the first N images only")
     parser.add_argument("--output", default="model.safetensors", metavar="PATH", help="file to save (default: %(default)s)")
+    parser.add_argument("--checkpoint", metavar="PATH", help="save the whole run here after each epoch, and when Ctrl-C stops it")
+    parser.add_argument("--resume", metavar="PATH", help="go on exactly where this checkpoint was saved, with the same options")
+    parser.add_argument("--log", metavar="PATH", help="figures of each epoch as a table (.csv) or as lines of JSON (.jsonl)")
     return parser
 
 
 def run(args) -> None:
     """Train, evaluate, save."""
     from .. import data, io, manual_seed, train
-    from . import recipe
+    from . import recipe, record
     from .catalog import DATASETS, TRAINABLE
 
     source = DATASETS[args.dataset]
@@ -35,9 +38,11 @@ def run(args) -> None:
     metadata = describe_input(train_set)
     count = len(train_set) if args.limit is None else min(args.limit, len(train_set))
     part = data.Subset(train_set, np.arange(count))
+    checkpoint = args.checkpoint or args.resume
+    callbacks = record.callbacks(args, checkpoint)
     manual_seed(args.seed)
     model = TRAINABLE[args.model].make()
-    recipe.fit(
+    trainer = recipe.trainer(
         model,
         part,
         test_set,
@@ -47,7 +52,15 @@ def run(args) -> None:
         lr=args.lr,
         seed=args.seed,
         label_smoothing=args.label_smoothing,
+        callbacks=callbacks,
     )
+    if args.resume:
+        trainer.load(args.resume)
+    trainer.fit(args.epochs)
+    if trainer.interrupted:
+        if checkpoint:
+            print(f"stopped after {trainer.step} steps; the same command with --resume {checkpoint} goes on")
+        raise KeyboardInterrupt
     io.save(model, args.output, metadata=metadata)
     print(f"test accuracy {train.evaluate(model, test_set).accuracy:.2%}, saved to {args.output}")
 

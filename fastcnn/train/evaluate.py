@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..autograd import no_grad
 from ..data import DataLoader
 from ..errors import ArgumentError
 from ..graph import evaluation
-from ..nn import functional as F
+from .metrics import Accuracy, Loss, Metric
 
 
 class Evaluation(NamedTuple):
-    """Share of images whose largest logit is at their label, and the mean cross-entropy."""
+    """Share of images whose largest logit is at their label, and the mean loss."""
 
     accuracy: float
     loss: float
 
 
-def evaluate(model, dataset, *, batch_size: int = 256) -> Evaluation:
+def evaluate(
+    model, dataset, *, batch_size: int = 256, loss: Callable | None = None, metrics: Iterable[Metric] = ()
+) -> Evaluation:
     """Return accuracy and loss of `model` on `dataset`, in evaluation mode and without recording.
 
     Parameters
@@ -28,15 +31,30 @@ def evaluate(model, dataset, *, batch_size: int = 256) -> Evaluation:
     dataset : ArrayDataset, Subset, or an iterable of batches `(x, y)` such as a DataLoader
     batch_size : int
         Size of the batches when `dataset` is a dataset.
+    loss : callable, optional
+        `loss(logits, y) -> Tensor`, the mean over a batch; cross-entropy without it.
+    metrics : iterable of Metric
+        These are reset and updated as well; their `compute()` gives the figures afterwards.
     """
-    batches = DataLoader(dataset, batch_size) if callable(getattr(dataset, "batch", None)) else dataset
-    right, total, count = 0, 0.0, 0
+    accuracy, mean_loss = Accuracy(), Loss(loss)
+    measure(model, batches_of(dataset, batch_size), [accuracy, mean_loss, *metrics])
+    if not accuracy.count:
+        raise ArgumentError("evaluate: the dataset is empty")
+    return Evaluation(accuracy.compute(), mean_loss.compute())
+
+
+def batches_of(dataset, batch_size: int) -> Iterable:
+    """Return an iterable of batches of a dataset, or `dataset` itself if it is one already."""
+    return DataLoader(dataset, batch_size) if callable(getattr(dataset, "batch", None)) else dataset
+
+
+def measure(model, batches: Iterable, metrics: Iterable[Metric]) -> None:
+    """Reset the metrics and update them with the logits of `model`, in evaluation mode and without recording."""
+    metrics = list(metrics)
+    for metric in metrics:
+        metric.reset()
     with no_grad(), evaluation(model):
         for x, y in batches:
             logits = model(x)
-            right += int((logits.numpy().argmax(axis=1) == y).sum())
-            total += F.cross_entropy(logits, y, reduction="sum").item()
-            count += len(y)
-    if not count:
-        raise ArgumentError("evaluate: the dataset is empty")
-    return Evaluation(right / count, total / count)
+            for metric in metrics:
+                metric.update(logits, y)

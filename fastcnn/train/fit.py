@@ -1,16 +1,13 @@
-"""train.fit: the training loop: forward, backward, update, schedule."""
+"""train.fit: the training loop as one call of a function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import isfinite
-from time import perf_counter
 
-from ..errors import ArgumentError, StateError
-from ..nn import functional as F
-from .evaluate import evaluate
+from ..errors import ArgumentError
+from .callback import Callback
 from .history import Epoch, History
-from .progress import display
+from .trainer import Trainer
 
 
 def fit(
@@ -23,10 +20,11 @@ def fit(
     loss: Callable | None = None,
     validation=None,
     progress=False,
-    callbacks: Iterable[Callable[[Epoch], object]] = (),
+    callbacks: Iterable[Callback | Callable[[Epoch], object]] = (),
     history: History | None = None,
+    **options,
 ) -> History:
-    """Train `model` for `epochs` epochs and return the figures of each.
+    """Train `model` for `epochs` epochs and return the figures of each: a `Trainer` made, used once, and dropped.
 
     Parameters
     ----------
@@ -36,6 +34,7 @@ def fit(
         Or any sized iterable of batches `(x, y)`.
     optimizer : Optimizer
     epochs : int
+        On top of those in `history`.
     schedule : scheduler, optional
         `schedule.step()` is called after every update, so a schedule counts updates, not epochs.
     loss : callable, optional
@@ -44,64 +43,35 @@ def fit(
         Evaluated after each epoch.
     progress : bool or str
         True: a bar on a terminal when `rich` is installed, otherwise one line per epoch. "bar" and "lines" force one.
-    callbacks : iterable of callables
-        Each is called with the `Epoch`; one that returns True ends the training.
+    callbacks : iterable of Callback or callable
+        A plain function is called with each `Epoch`; one that returns True ends the training.
     history : History, optional
         Continue this one: its epochs are counted on.
+    **options
+        Further options of `Trainer`: `metrics`, `accumulate`, `clip_norm`, ...
 
     Raises
     ------
     StateError
         When the loss is not finite. The model then has the weights from before that batch.
+    KeyboardInterrupt
+        After Ctrl-C, when the step under way is done and callbacks have had their `on_train_end`.
     """
-    if not isinstance(epochs, int) or epochs < 0:
+    if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
         raise ArgumentError(f"fit: epochs must be an int of at least 0, got {epochs!r}")
-    history, callbacks, shown = History() if history is None else history, list(callbacks), display(progress)
-    loss = F.cross_entropy if loss is None else loss
-    shown.start(epochs, len(loader))
-    try:
-        for _ in range(epochs):
-            epoch = _epoch(model, loader, optimizer, schedule, loss, validation, len(history) + 1, shown)
-            history.epochs.append(epoch)
-            shown.epoch(epoch)
-            if any([callback(epoch) is True for callback in callbacks]):  # a list: every callback is called
-                break
-    finally:
-        shown.stop()
-    return history
-
-
-def _epoch(model, loader, optimizer, schedule, loss, validation, number: int, shown) -> Epoch:
-    start = perf_counter()
-    total, right, count, lr = 0.0, 0, 0, float("nan")
-    model.train()
-    for x, y in loader:
-        logits = model(x)
-        value = loss(logits, y)
-        if not isfinite(value.item()):
-            raise StateError(
-                f"fit: the loss is {value.item()} in epoch {number} after {count} images; a lower learning rate may help"
-            )
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        lr = optimizer.param_groups[0]["lr"]
-        if schedule is not None:
-            schedule.step()
-        total += value.item() * len(y)
-        right += int((logits.numpy().argmax(axis=1) == y).sum())
-        count += len(y)
-        shown.batch()
-    if not count:
-        raise ArgumentError("fit: the loader gave no batch (drop_last with a dataset smaller than one batch?)")
-    seconds = perf_counter() - start
-    checked = evaluate(model, validation) if validation is not None else None
-    return Epoch(
-        number,
-        total / count,
-        right / count,
-        seconds,
-        lr,
-        checked.loss if checked else None,
-        checked.accuracy if checked else None,
+    trainer = Trainer(
+        model,
+        loader,
+        optimizer,
+        schedule=schedule,
+        loss=loss,
+        validation=validation,
+        callbacks=callbacks,
+        progress=progress,
+        **options,
     )
+    trainer.history = History() if history is None else history
+    trainer.fit(len(trainer.history) + epochs)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return trainer.history

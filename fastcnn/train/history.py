@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from ..errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -20,6 +22,8 @@ class Epoch:
     lr : float
         Learning rate of the last update.
     validation_loss, validation_accuracy : float or None
+    metrics : dict of str to float
+        Further figures of the validation, by the names that the Trainer was given.
     """
 
     number: int
@@ -29,11 +33,22 @@ class Epoch:
     lr: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def figure(self, name: str) -> float:
+        """Return a figure by its name, an attribute or one of `metrics`; ArgumentError when this epoch does not have it."""
+        value = self.metrics.get(name, None if name == "metrics" else getattr(self, name, None))
+        if value is None:
+            known = [key for key, held in asdict(self).items() if held is not None and key != "metrics"]
+            raise ArgumentError(f"epoch {self.number} has no {name}, only {', '.join([*known, *self.metrics])}")
+        return value
 
     def __str__(self) -> str:
         text = f"epoch {self.number}: {self.seconds:.2f} s, loss {self.loss:.4f}, accuracy {self.accuracy:.2%}"
         if self.validation_accuracy is not None:
             text += f", validation accuracy {self.validation_accuracy:.2%}"
+        for name, value in self.metrics.items():
+            text += f", {name} {value:.4g}"
         return text
 
 

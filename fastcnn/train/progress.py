@@ -1,37 +1,21 @@
-"""train.progress: the display of a running `fit`."""
+"""train.progress: the display of a running training."""
 
 from __future__ import annotations
 
 import sys
 
 from ..errors import ArgumentError
-from .history import Epoch
+from .callback import Callback
 
 
-class Silent:
-    """Shows nothing."""
-
-    def start(self, epochs: int, batches: int) -> None:
-        pass
-
-    def batch(self) -> None:
-        pass
-
-    def epoch(self, epoch: Epoch) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-
-class Lines(Silent):
+class Lines(Callback):
     """One line per epoch."""
 
-    def epoch(self, epoch: Epoch) -> None:
+    def on_epoch_end(self, trainer, epoch) -> None:
         print(epoch, flush=True)
 
 
-class Bar(Silent):
+class Bar(Callback):
     """A bar over all batches, and one line per epoch above it; needs `rich`."""
 
     def __init__(self):
@@ -47,31 +31,32 @@ class Bar(Silent):
         self._progress = Progress(*columns, transient=True)
         self._task = self._progress.add_task("training", total=None)
 
-    def start(self, epochs: int, batches: int) -> None:
-        self._progress.update(self._task, total=epochs * batches)
+    def on_train_begin(self, trainer) -> None:
+        batches = len(trainer.loader)
+        self._progress.update(self._task, total=trainer.epochs * batches, completed=trainer.batches_done)
         self._progress.start()
 
-    def batch(self) -> None:
-        self._progress.advance(self._task)
+    def on_step_end(self, trainer) -> None:
+        self._progress.update(self._task, completed=trainer.batches_done)
 
-    def epoch(self, epoch: Epoch) -> None:
+    def on_epoch_end(self, trainer, epoch) -> None:
         self._progress.console.print(str(epoch), highlight=False)
 
-    def stop(self) -> None:
+    def close(self, trainer) -> None:
         self._progress.stop()
 
 
-def display(progress) -> Silent:
-    """Return the display for the `progress` option of `fit`."""
-    if isinstance(progress, Silent):
-        return progress
+def display(progress) -> list[Callback]:
+    """Return the callbacks for the `progress` option of `fit`."""
+    if isinstance(progress, Callback):
+        return [progress]
     if progress not in (True, False, "bar", "lines"):
-        raise ArgumentError(f"fit: progress must be True, False, 'bar', 'lines' or a display, got {progress!r}")
+        raise ArgumentError(f"fit: progress must be True, False, 'bar', 'lines' or a Callback, got {progress!r}")
     if not progress:
-        return Silent()
+        return []
     if progress == "bar" or (progress is True and sys.stdout.isatty()):
         try:
-            return Bar()
+            return [Bar()]
         except ImportError:
-            return Lines()
-    return Lines()
+            return [Lines()]
+    return [Lines()]
