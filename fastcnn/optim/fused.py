@@ -55,8 +55,8 @@ class Fused(Optimizer):
         """Return the table of the groups as they are now, with their options."""
         layout = tuple((len(group["params"]), self._states(group)) for group in self.param_groups)
         if layout != self._layout:
-            self._layout = layout
             self._table = Update(self.rule, sum(count for count, _ in layout), len(layout))
+            self._layout = layout  # last: when memory runs out above, the next step makes the table
         for i, group in enumerate(self.param_groups):
             self._table.set_options(i, **self._options(group))
         return self._table

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn import nn, optim, train
+from fastcnn import nn, train
 from fastcnn.errors import ArgumentError, MissingExtraError, StateError
 
 from .runs import Run, digest, digits
@@ -289,15 +289,3 @@ def test_a_full_disk_ends_the_training_and_loses_nothing(tmp_path, monkeypatch):
     other = trainer()
     other.fit(3)
     assert other.run.digest() == reached
-
-
-def test_plain_functions_see_epochs_and_can_stop():
-    run, seen = Run(), []
-    history = train.fit(
-        run.model,
-        run.loader,
-        optim.SGD(run.model.parameters(), lr=0.1),
-        epochs=5,
-        callbacks=[seen.append, lambda e: e.number == 2],
-    )
-    assert seen == list(history) and len(history) == 2
