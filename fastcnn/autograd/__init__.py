@@ -1,6 +1,7 @@
 """fastcnn.autograd: TAPE. Tensor, recording, backward, gradient checks. Knows no operation in particular."""
 
 from .array import FLOATS, as_array, checked_dtype
+from .checkpointing import checkpoint
 from .gradcheck import gradcheck
 from .mode import enable_grad, is_grad_enabled, no_grad
 from .tape import Node, backward, record
@@ -13,6 +14,7 @@ __all__ = [
     "as_array",
     "backward",
     "checked_dtype",
+    "checkpoint",
     "enable_grad",
     "gradcheck",
     "is_grad_enabled",

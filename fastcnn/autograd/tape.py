@@ -20,7 +20,7 @@ from .array import as_array
 from .mode import mode
 from .tensor import Tensor
 
-_next_number = count(1).__next__
+next_number = count(1).__next__
 _ALL_NODES = -1  # `version` of a node none of whose inputs is a leaf: nothing to compare
 
 
@@ -46,7 +46,7 @@ class Node:
         Position in the order of creation.
     """
 
-    __slots__ = ("backward", "case", "inputs", "needs", "number", "op", "retained", "saved", "shape", "version")
+    __slots__ = ("_hooks", "backward", "case", "inputs", "needs", "number", "op", "retained", "saved", "shape", "version")
     op: str
     inputs: tuple[Node | Tensor | None, ...]
     needs: tuple[bool, ...]
@@ -57,6 +57,7 @@ class Node:
     backward: Callable | None
     retained: Callable[[], Tensor | None] | None
     version: int
+    _hooks: list | None
 
     def __repr__(self) -> str:
         return f"<Node {self.number} {self.op} {self.shape}>"
@@ -100,7 +101,8 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
                 needs.append(t._requires_grad)
                 version = t.version if version == _ALL_NODES else version + t.version
         node.op, node.inputs, node.needs, node.saved, node.case = op, tuple(edges), tuple(needs), saved, case
-        node.backward, node.version, node.retained, node.number = backward, version, None, _next_number()
+        node.backward, node.version, node.retained, node.number = backward, version, None, next_number()
+        node._hooks = None
         result = Tensor(y)
         node.shape = result.data.shape
         result.node = node
@@ -111,9 +113,20 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
 
 def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
     """Add d(sum(root * gradient)) / d(leaf) to `.grad` of every leaf that requires it. See `Tensor.backward`."""
-    dy = _seed(root, gradient)
+    walk(root, _seed(root, gradient), retain_graph, _accumulate)
+
+
+def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> None:
+    """Run the graph backwards from `root` with the gradient `dy`; call arrive(leaf, dx, dy) where a leaf is reached.
+
+    `dy` is then the gradient that dx was computed from, which it may be a view of. Hooks of leaves run when their `.grad` is
+    what the gradients are added to.
+    """
+    hooked: dict[int, tuple[Tensor, ndarray]] = {}  # leaves with hooks: the gradients are summed first
     if root.node is None:
-        _accumulate(root, dy, dy)
+        if root._hooks and arrive is _accumulate:
+            dy = _hook(root._hooks, dy)
+        arrive(root, dy, dy)
         return
     gradients = {root.node: dy}
     heap = [(-root.node.number, root.node)]
@@ -128,6 +141,8 @@ def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
             )
         if node.version != _ALL_NODES:
             _check_versions(node)
+        if node._hooks:
+            dy = _hook(node._hooks, dy)
         if node.retained is not None:
             _retain(node.retained(), dy)
         results = function(dy, node.saved, node.case, node.needs)
@@ -145,7 +160,27 @@ def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:
                 else:
                     gradients[edge] = earlier + dx
             elif isinstance(edge, Tensor):
-                _accumulate(edge, dx, dy)
+                if edge._hooks and arrive is _accumulate:
+                    hooked[id(edge)] = (edge, hooked[id(edge)][1] + dx if id(edge) in hooked else np.array(dx, order="K"))
+                else:
+                    arrive(edge, dx, dy)
+    for leaf, dx in hooked.values():
+        dx = _hook(leaf._hooks or (), dx)
+        arrive(leaf, dx, dx)
+
+
+def _hook(hooks, dy: ndarray) -> ndarray:
+    """Return `dy`, or what the hooks make of it; raise unless that has its shape and dtype."""
+    for hook in tuple(hooks):
+        changed = hook(Tensor(dy))
+        if changed is not None:
+            new = changed.data if isinstance(changed, Tensor) else as_array(changed)
+            if new.shape != dy.shape or new.dtype != dy.dtype:
+                raise GradientError(
+                    f"register_hook: a hook must return a gradient of shape {dy.shape}, {dy.dtype}; got {new.shape}, {new.dtype}"
+                )
+            dy = new
+    return dy
 
 
 def _seed(root: Tensor, gradient) -> ndarray:

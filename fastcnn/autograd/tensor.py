@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy import ndarray
 
 from ..errors import ArgumentError, DtypeError, GradientError
 from .array import FLOATS, as_array
+from .hook import RemovableHandle
 from .mode import mode
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Tensor:
         Raised by one at each change in place (optimizer steps, `load_state_dict`).
     """
 
-    __slots__ = ("__weakref__", "_requires_grad", "data", "grad", "node", "version")
+    __slots__ = ("__weakref__", "_hooks", "_requires_grad", "data", "grad", "node", "version")
     __array_ufunc__ = None  # ndarray + Tensor is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
@@ -46,6 +48,7 @@ class Tensor:
         self.grad: Tensor | None = None
         self.node: Node | None = None
         self.version = 0
+        self._hooks: list | None = None
         self._requires_grad = False
         if requires_grad:
             self.requires_grad = True
@@ -134,6 +137,20 @@ class Tensor:
         if self.node is not None:
             self.node.retained = weakref.ref(self)
 
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
+        """Call hook(gradient) when the gradient of this tensor is complete; a result that is not None replaces it.
+
+        The gradient must not be changed in place. Hooks run in the order of their registration; those of a leaf see the sum of
+        one backward, before it is added to `.grad`.
+        """
+        if not self._requires_grad:
+            raise GradientError("register_hook: the tensor does not require a gradient")
+        owner = self if self.node is None else self.node
+        if owner._hooks is None:
+            owner._hooks = []
+        owner._hooks.append(hook)
+        return RemovableHandle(owner._hooks, hook)
+
     def zero_grad(self) -> None:
         """Drop the gradient."""
         self.grad = None
@@ -189,6 +206,7 @@ class Tensor:
             raise GradientError("deepcopy: only leaf tensors can be copied; use detach()")
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
+        twin._hooks = None
         twin.data, twin.node, twin.version, twin._requires_grad = self.data.copy(order="K"), None, 0, self._requires_grad
         twin.grad = None if self.grad is None else Tensor(self.grad.data.copy(order="K"))
         return twin

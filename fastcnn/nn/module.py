@@ -7,26 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..autograd import Tensor, checked_dtype
+from ..autograd.hook import RemovableHandle
 from ..errors import DtypeError, StateError
 from . import state
 from .parameter import Parameter
-
-
-class RemovableHandle:
-    """Returned by the methods that register hooks; `remove()` takes the hook away."""
-
-    def __init__(self, hooks: list, hook: Callable):
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self) -> None:
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception) -> None:
-        self.remove()
 
 
 class Module:

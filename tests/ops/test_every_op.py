@@ -86,6 +86,24 @@ def test_backward_twice_needs_the_graph(op):
 
 
 @every_op
+def test_a_changed_input_is_noticed_or_does_not_matter(op):
+    y, inputs = call(op)
+    gradient = np.random.default_rng(0).standard_normal(y.shape).astype(y.dtype)
+    y.backward(gradient)
+    want = [x.grad.data for x in inputs]
+    for changed in range(len(inputs)):
+        y, inputs = call(op)
+        with no_grad():
+            inputs[changed].copy_(inputs[changed].data * 1.5 + 0.1)
+        try:
+            y.backward(gradient)
+        except GradientError as error:
+            assert "was changed in place after the forward pass" in str(error)
+        else:
+            assert all(np.array_equal(x.grad.data, g) for x, g in zip(inputs, want, strict=True))
+
+
+@every_op
 def test_retained_graph_gives_the_same_gradient_again(op):
     y, inputs = call(op)
     gradient = np.ones_like(y.data)
