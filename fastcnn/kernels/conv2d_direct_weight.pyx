@@ -1,8 +1,10 @@
 """kernels.conv2d_direct_weight: the weight gradient of convolution as products of image columns with dy, summed over pixels.
 
 The same register tile as forward, with other strides: its rows are neighbouring elements of an image row (kernel column and input
-channel), its depth runs over output pixels, its columns are output channels. Small dw: the pixels are cut into chunks, a number
-fixed by the shape, each with sums of its own that are added in order, so that results do not depend on the number of threads.
+channel), its depth runs over output pixels, its columns are output channels. A block of pixels is some rows of an image, or
+several small images, long enough to pay for loading and storing the sums; channels come in parts, so that the image of a
+block fits into L2. Small dw: the pixels are cut into chunks, a number fixed by the shape, each with sums of its own that are
+added in order, so that results do not depend on the number of threads.
 """
 
 cimport numpy as cnp
@@ -11,14 +13,19 @@ from cython.parallel cimport prange, threadid
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_ahead, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
 cdef enum:
-    WINDOW_BYTES = 192 * 1024     # image rows that a task holds
-    CHUNKS = 16                   # parts that the pixels are cut into when dw is small
-    SMALL_DW_BYTES = 256 * 1024
+    PIXELS = 384                  # of a block: fewer would load and store sums too often
+    WINDOW_BYTES = 384 * 1024     # of the image that goes with a block: it shares L2 with panel and sums
+    CHUNKS = 16                   # most parts that the pixels are cut into
+    CHUNK_PIXELS = 1024           # least pixels of a part
+    SUMS_BYTES = 512 * 1024       # of the sums of all parts, when more than two
+    HALVES_BYTES = 2 << 20        # of dw, up to which there are two parts
+    NEAR_BYTES = 1024             # distance of pixels of dy up to which they are read in place
+    SEGMENT = 32                  # pixels of a segment where any length would do: so many lines can be on their way
 
 cdef struct WeightGradient:
     # dw[g*n_out + k, c, r, s] = sum over n, y, x of dy[n, y, x, g*n_out + k] * x[n, y*sh + r*dh - pt, x*sw + s*dw - pl, c'],
@@ -28,114 +35,181 @@ cdef struct WeightGradient:
     Py_ssize_t x_batch, x_row, x_pixel, height, width
     Py_ssize_t y_batch, y_row, y_pixel, oh, ow
     Py_ssize_t batch, groups, depth, n_out, kh, kw, sh, sw, pt, pl, dh, dw
+    bint flat                                          # 1x1 kernel, stride 1: the images are one long row of pixels
     # derived by `plan_weight`
-    bint pack, merged                                  # copy windows; a unit is a whole kernel row, not one tap
-    Py_ssize_t pixel, row, cols                        # of the window
-    Py_ssize_t rows, ow_block, blocks_y, blocks_x      # output pixels of a block
-    Py_ssize_t taps, unit_rows, units                  # units of a (group, panel); rows of one; all units
-    Py_ssize_t chunks, window_bytes, panel_bytes
+    bint pack, merged                                  # copy windows; a tap is a whole kernel row, not one element
+    Py_ssize_t part, parts                             # channels of a part, parts of the depth
+    Py_ssize_t pixel, row, image                       # of the window: strides
+    Py_ssize_t images, rows, cols, blocks_n, blocks_y, blocks_x  # output pixels of a block: images * rows * cols
+    Py_ssize_t window_rows, window_cols                # of one image in the window
+    Py_ssize_t segments                                # of a block: runs of pixels at one distance
+    Py_ssize_t taps, tap_rows                          # taps of a panel, rows of one
+    Py_ssize_t panels, chunks, window_bytes, panel_bytes, sum_bytes
 
 
-cdef void plan_weight(const fc_ukr *u, WeightGradient *p, int threads) noexcept nogil:
-    cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, span_y = (p.kh - 1) * p.dh, span_x = (p.kw - 1) * p.dw, bytes_
-    p.pack = (p.pt > 0 or p.pl > 0 or (p.oh - 1) * p.sh - p.pt + span_y >= p.height
-              or (p.ow - 1) * p.sw - p.pl + span_x >= p.width)
-    p.ow_block = p.ow if p.oh > 1 else min(p.ow, 512)  # 1x1: the images are one long row
-    p.cols = (p.ow_block - 1) * p.sw + span_x + 1
-    p.pixel = p.depth if p.pack else p.x_pixel
-    p.row = p.cols * p.pixel if p.pack else p.x_row
-    p.merged = p.dw == 1 and p.pixel == p.depth
-    p.rows = (WINDOW_BYTES // (p.cols * p.depth * u.item) - span_y) // p.sh
-    p.rows = min(max(p.rows, 1), p.oh, max(1, 512 // p.ow_block))
-    p.blocks_y = (p.oh + p.rows - 1) // p.rows
-    p.blocks_x = (p.ow + p.ow_block - 1) // p.ow_block
-    p.window_bytes = ((p.rows - 1) * p.sh + span_y + 1) * p.cols * p.pixel * u.item if p.pack else 0
-    p.panel_bytes = p.rows * p.ow_block * u.nr * u.item
+cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """a / b, rounded up."""
+    return (a + b - 1) // b
+
+
+cdef void plan_weight(const fc_ukr *u, WeightGradient *p) noexcept nogil:
+    """Choose the blocks of pixels, the parts of the depth and the chunks: by the shape alone."""
+    cdef Py_ssize_t span_y = (p.kh - 1) * p.dh, span_x = (p.kw - 1) * p.dw, pixels = p.batch * p.oh * p.ow, channel_bytes
+    cdef bint border = (p.pt > 0 or p.pl > 0 or (p.oh - 1) * p.sh - p.pt + span_y >= p.height
+                        or (p.ow - 1) * p.sw - p.pl + span_x >= p.width)
+    p.panels = above(p.n_out, u.nr)
+    p.sum_bytes = p.groups * p.panels * p.kh * p.kw * p.depth * u.nr * u.item
+    p.chunks = 1
+    while p.chunks < CHUNKS and 2 * p.chunks * CHUNK_PIXELS <= pixels and (
+            2 * p.chunks * p.sum_bytes <= SUMS_BYTES or (p.chunks == 1 and p.sum_bytes <= HALVES_BYTES)):
+        p.chunks *= 2
+    p.cols = p.ow
+    if p.flat:
+        p.cols = above(above(p.ow, above(above(p.ow, PIXELS), p.chunks) * p.chunks), SEGMENT) * SEGMENT
+    elif p.ow > 2 * PIXELS:
+        p.cols = above(p.ow, above(p.ow, PIXELS))
+    p.rows = min(p.oh, max(<Py_ssize_t>1, PIXELS // p.cols)) if p.cols == p.ow else 1
+    p.blocks_y = above(p.oh, p.rows)
+    p.rows = above(p.oh, p.blocks_y)
+    p.blocks_x = above(p.ow, p.cols)
+    p.images = 1
+    if p.blocks_y == 1 and p.blocks_x == 1:
+        p.images = min(p.batch, above(PIXELS, p.oh * p.ow))
+        p.images = above(p.batch, min(p.batch, above(above(p.batch, p.images), p.chunks) * p.chunks))
+    p.blocks_n = above(p.batch, p.images)
+    p.segments = p.cols // SEGMENT if p.flat else p.images * p.rows
+    p.chunks = min(p.chunks, p.blocks_n * p.blocks_y * p.blocks_x)
+    p.window_rows = (p.rows - 1) * p.sh + span_y + 1
+    p.window_cols = (p.cols - 1) * p.sw + span_x + 1
+    channel_bytes = p.images * p.window_rows * p.window_cols * u.item
+    p.parts = above(p.depth, max(<Py_ssize_t>32, WINDOW_BYTES // channel_bytes))
+    p.part = p.depth if p.parts == 1 else above(above(p.depth, p.parts), 16) * 16
+    p.parts = above(p.depth, p.part)
+    # without a border, copy only what would meet in few cache sets or pages, and is read more than once
+    p.pack = border or (p.sw * p.x_pixel * u.item >= 2048 and p.panels > 1)
+    p.pixel, p.row, p.image = p.x_pixel, p.x_row, p.x_batch
+    if p.pack:
+        p.pixel = p.part + (16 if p.sw * p.part * u.item % 1024 == 0 else 0)
+        p.row = p.window_cols * p.pixel
+        p.image = p.window_rows * p.row
+    p.merged = p.parts == 1 and p.dw == 1 and p.pixel == p.depth
     p.taps = p.kh if p.merged else p.kh * p.kw
-    p.unit_rows = p.kw * p.depth if p.merged else p.depth
-    p.units = p.groups * panels * p.taps
-    bytes_ = p.units * p.unit_rows * u.nr * u.item
-    p.chunks = min(CHUNKS, p.batch * p.blocks_y * p.blocks_x) if bytes_ <= SMALL_DW_BYTES else 1
+    p.tap_rows = p.kw * p.depth if p.merged else p.depth
+    p.window_bytes = p.images * p.image * u.item if p.pack else 0
+    p.panel_bytes = p.images * p.rows * p.cols * u.nr * u.item
 
 
-cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *window, char *panel_dy, char *sums,
-                       Py_ssize_t blk, Py_ssize_t u0, Py_ssize_t u1, bint accumulate) noexcept nogil:
-    """Add the pixels of block `blk` to the units u0..u1; unit t stands at sums + t*unit_rows*nr."""
+cdef bint in_place(const fc_ukr *u, const WeightGradient *p, Py_ssize_t n) noexcept nogil:
+    """Can n channels of dy be the operand as they stand? Whole vectors, near each other or seldom read."""
+    return n % u.lanes == 0 and (p.y_pixel * u.item <= NEAR_BYTES or p.taps * p.tap_rows <= 2 * u.mr)
+
+
+cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *job, fc_ahead *ahead, const char *x, const char *dy,
+                       char *panel_dy, char *sums, Py_ssize_t n, Py_ssize_t channels) noexcept nogil:
+    """Add one block of pixels to one panel: all taps of `channels` channels. `x`, `dy`: the first pixel of the block."""
+    cdef Py_ssize_t tap
+    job.n = above(n, u.lanes) * u.lanes  # whole vectors: dy is zero there
+    job.b, job.ldb = dy, p.y_pixel
+    if not in_place(u, p, n):
+        u.pack_run(panel_dy, dy, n, u.nr, job.nseg * job.kseg, p.y_pixel, 1)
+        job.b, job.ldb = panel_dy, u.nr
+    if p.merged:
+        job.rows, job.cols = p.kh, p.tap_rows
+        job.a_row, job.c_row = p.dh * p.row, p.tap_rows * u.nr
+        job.a, job.c = x, sums
+        u.tile_rows_ahead(job, ahead)
+        return
+    job.rows, job.cols = 1, channels
+    for tap in range(p.taps):
+        job.a = x + (tap // p.kw * p.dh * p.row + tap % p.kw * p.dw * p.pixel) * u.item
+        job.c = sums + tap * p.depth * u.nr * u.item
+        u.tile_rows_ahead(job, ahead)
+
+
+cdef const char *pixel_of(const fc_ukr *u, const WeightGradient *p, Py_ssize_t blk, bint of_x) noexcept nogil:
+    """The first pixel of dy of block `blk`, the end of dy for the block behind the last; of x where that is one long row too."""
+    cdef Py_ssize_t x0 = blk % p.blocks_x * p.cols, y0 = blk // p.blocks_x % p.blocks_y * p.rows
+    cdef Py_ssize_t n = min(p.batch, blk // p.blocks_x // p.blocks_y * p.images)
+    if of_x:
+        return p.x + (n * p.x_batch + x0 * p.x_pixel) * u.item
+    return p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel) * u.item
+
+
+cdef void look_ahead(const fc_ukr *u, const WeightGradient *p, fc_ahead *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
+    """Spread the pixels of the next block over the segments of this one, which are about as many."""
+    cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, u.mr), i
+    for i in range(2):
+        ahead.at[i] = ahead.end[i] = pixel_of(u, p, blk + 1, i)
+        if i == 0 or (p.flat and not p.pack):
+            ahead.end[i] = pixel_of(u, p, blk + 2, i)
+        ahead.step[i] = above(ahead.end[i] - ahead.at[i], segments * 64) * 64
+
+
+cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *window, char *sums, Py_ssize_t blk,
+                       Py_ssize_t g, Py_ssize_t part, Py_ssize_t p0, Py_ssize_t p1, bint accumulate) noexcept nogil:
+    """Add the pixels of block `blk` to part `part` of panels p0..p1 of group g; `window`: scratch, a panel of dy behind it."""
     cdef fc_tile_job job
-    cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, bx = blk % p.blocks_x, by = blk // p.blocks_x % p.blocks_y
-    cdef Py_ssize_t n = blk // p.blocks_x // p.blocks_y, y0 = by * p.rows, x0 = bx * p.ow_block
-    cdef Py_ssize_t rows = min(p.rows, p.oh - y0), cols = min(p.ow_block, p.ow - x0)
-    cdef Py_ssize_t top = y0 * p.sh - p.pt, left = x0 * p.sw - p.pl, t, tap, panel, g, y, last_group = -1, last_panel = -1, at
-    cdef const char *source
-    job.nseg = rows
-    job.kseg = cols
-    job.seg = seg
-    job.rows = 1
-    job.cols = p.unit_rows
-    job.lda = 1
-    job.ka = p.sw * p.pixel
-    job.ldb = job.ldc = u.nr
-    job.b = panel_dy
-    job.bias = NULL
+    cdef fc_ahead ahead
+    cdef Py_ssize_t bx = blk % p.blocks_x, by = blk // p.blocks_x % p.blocks_y, n = blk // p.blocks_x // p.blocks_y * p.images
+    cdef Py_ssize_t y0 = by * p.rows, x0 = bx * p.cols, images = min(p.images, p.batch - n), panel, i
+    cdef Py_ssize_t rows = min(p.rows, p.oh - y0), top = y0 * p.sh - p.pt, left = x0 * p.sw - p.pl
+    cdef Py_ssize_t channels = min(p.part, p.depth - part * p.part)
+    cdef const char *x = p.x + (n * p.x_batch + g * p.depth + part * p.part) * u.item
+    cdef const char *dy = p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel + g * p.n_out) * u.item
+    if p.pack:
+        for i in range(images):
+            u.pack_image(window + i * p.image * u.item, x + i * p.x_batch * u.item, top, (rows - 1) * p.sh
+                         + (p.kh - 1) * p.dh + 1, left, p.window_cols, p.height, p.width, p.x_row, p.x_pixel, channels, p.pixel)
+        x = window
+    else:
+        x = x + (top * p.x_row + left * p.x_pixel) * u.item
+    job.seg, job.nseg, job.kseg = seg, images * rows, min(p.cols, p.ow - x0)
+    if p.flat and job.kseg % SEGMENT == 0:
+        job.nseg, job.kseg = job.kseg // SEGMENT, SEGMENT
+    job.lda, job.ka, job.ldc = 1, p.sw * p.pixel, u.nr
     job.c_row = job.a_row = 0
-    job.accumulate = accumulate
-    job.relu = 0
-    for t in range(u0, u1):
-        tap = t % p.taps
-        panel = t // p.taps % panels
-        g = t // p.taps // panels
-        source = p.x + (n * p.x_batch + g * p.depth) * u.item
-        if p.pack and g != last_group:
-            u.pack_image(window, source, top, (rows - 1) * p.sh + (p.kh - 1) * p.dh + 1, left, p.cols, p.height, p.width, p.x_row,
-                         p.x_pixel, p.depth, p.pixel)
-        if panel != last_panel or g != last_group:
-            at = n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel + g * p.n_out + panel * u.nr
-            for y in range(rows):
-                u.pack_run(panel_dy + y * cols * u.nr * u.item, p.dy + (at + y * p.y_row) * u.item,
-                           min(u.nr, p.n_out - panel * u.nr), u.nr, cols, p.y_pixel, 1)
-        last_group = g
-        last_panel = panel
-        job.n = (min(u.nr, p.n_out - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: dy is zero there
-        at = tap * p.dh * p.row if p.merged else tap // p.kw * p.dh * p.row + tap % p.kw * p.dw * p.pixel
-        if not p.pack:
-            at = at + top * p.x_row + left * p.x_pixel
-        job.a = (<const char *>window if p.pack else source) + at * u.item
-        job.c = sums + t * p.unit_rows * u.nr * u.item
-        u.tile_rows(&job)
+    job.bias, job.accumulate, job.relu = NULL, accumulate, 0
+    look_ahead(u, p, &ahead, blk, p1 - p0)
+    for panel in range(p0, p1):
+        weight_panel(u, p, &job, &ahead, x, dy + panel * u.nr * u.item, window + p.window_bytes,
+                     sums + ((g * p.panels + panel) * p.kh * p.kw * p.depth + part * p.part) * u.nr * u.item,
+                     min(u.nr, p.n_out - panel * u.nr), channels)
+
+
+cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *window, char *sums,
+                       Py_ssize_t first, Py_ssize_t last, Py_ssize_t u0, Py_ssize_t u1) noexcept nogil:
+    """Sum over blocks first..last for units u0..u1: a unit is a panel of a part of a group."""
+    cdef Py_ssize_t unit = u0, stop, blk, p0
+    while unit < u1:
+        stop = min(u1, (unit // p.panels + 1) * p.panels)
+        p0 = unit % p.panels
+        for blk in range(first, last):
+            weight_block(u, p, seg, window, sums, blk, unit // p.panels // p.parts, unit // p.panels % p.parts, p0,
+                         p0 + stop - unit, blk > first)
+        unit = stop
 
 
 cdef void weight_all(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *scratch, char *sums,
                      int threads) noexcept nogil:
-    """Tasks: parts of the pixels when dw is small, each with sums of its own; parts of dw otherwise."""
-    cdef Py_ssize_t blocks = p.batch * p.blocks_y * p.blocks_x, splits = threads if p.chunks == 1 else 1, t, c, s, blk, first
-    cdef Py_ssize_t sum_bytes = p.units * p.unit_rows * u.nr * u.item
-    cdef char *mine
-    if splits > p.units:
-        splits = p.units
+    """Tasks: the chunks, and parts of dw where there are more threads."""
+    cdef Py_ssize_t blocks = p.blocks_n * p.blocks_y * p.blocks_x, units = p.groups * p.parts * p.panels, t, c, s
+    cdef Py_ssize_t splits = min(units, (threads + p.chunks - 1) // p.chunks), mine = apart(p.window_bytes + p.panel_bytes)
     for t in prange(p.chunks * splits, num_threads=threads, schedule="static"):
         c = t // splits
         s = t % splits
-        mine = scratch + threadid() * apart(p.window_bytes + p.panel_bytes)
-        first = c * blocks // p.chunks
-        for blk in range(first, (c + 1) * blocks // p.chunks):
-            weight_block(u, p, seg, mine, mine + p.window_bytes, sums + c * sum_bytes, blk, s * p.units // splits,
-                         (s + 1) * p.units // splits, blk > first)
+        weight_chunk(u, p, seg, scratch + threadid() * mine, sums + c * p.sum_bytes, c * blocks // p.chunks,
+                     (c + 1) * blocks // p.chunks, s * units // splits, (s + 1) * units // splits)
 
 
 cdef void weight_store(const fc_ukr *u, const WeightGradient *p, char *sums, char *dw, int threads) noexcept nogil:
     """Add the chunks in order and write dw as (co, kh, kw, ci/groups)."""
-    cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, unit = p.unit_rows * u.nr, filter_ = p.kh * p.kw * p.depth, t, c
-    for t in prange(p.units, num_threads=threads, schedule="static"):
+    cdef Py_ssize_t unit = p.tap_rows * u.nr, filter_ = p.kh * p.kw * p.depth, t, c, channel
+    for t in prange(p.groups * p.panels * p.taps, num_threads=threads, schedule="static"):
         for c in range(1, p.chunks):
-            u.add(sums + t * unit * u.item, sums + (c * p.units + t) * unit * u.item, unit)
-        store_unit(u, p, sums + t * unit * u.item, dw, t // p.taps // panels, t // p.taps % panels, t % p.taps, filter_)
-
-
-cdef void store_unit(const fc_ukr *u, const WeightGradient *p, const char *sums, char *dw, Py_ssize_t g, Py_ssize_t panel,
-                     Py_ssize_t tap, Py_ssize_t filter_) noexcept nogil:
-    cdef Py_ssize_t channel = g * p.n_out + panel * u.nr
-    u.unpack_run(dw + (channel * filter_ + tap * p.unit_rows) * u.item, sums, min(u.nr, p.n_out - panel * u.nr), u.nr,
-                 p.unit_rows, 1, filter_)
+            u.add(sums + t * unit * u.item, sums + c * p.sum_bytes + t * unit * u.item, unit)
+        channel = t // p.taps // p.panels * p.n_out + t // p.taps % p.panels * u.nr
+        u.unpack_run(dw + (channel * filter_ + t % p.taps * p.tap_rows) * u.item, sums + t * unit * u.item,
+                     min(u.nr, p.n_out - t // p.taps % p.panels * u.nr), u.nr, p.tap_rows, 1, filter_)
 
 
 def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
@@ -159,20 +233,25 @@ def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
         out.fill(0)
         return out
     threads = team(<double>batch * co * oh * ow * (ci // groups) * kh * kw, threads)
-    if kh == 1 and kw == 1 and sh == 1 and sw == 1 and pt + pb + pl + pr == 0:
-        ih, iw, oh, ow, batch = 1, batch * ih * iw, 1, batch * oh * ow, 1
-    p.x, p.dy = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
-    p.x_batch, p.x_row, p.x_pixel, p.height, p.width = ih * iw * ci, iw * ci, ci, ih, iw
+    p.x, p.dy, p.flat = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), False
+    p.x_batch, p.x_row, p.x_pixel = ih * iw * ci, iw * ci, ci
+    if kh == 1 and kw == 1 and pt + pb + pl + pr == 0:
+        p.flat = sh == 1 and sw == 1
+        if p.flat:
+            oh, ow, batch = 1, batch * oh * ow, 1
+        # a stride leaves out pixels: an image of its own, with other distances
+        ih, iw, p.x_row, p.x_pixel, sh, sw = oh, ow, sh * p.x_row, sw * p.x_pixel, 1, 1
+    p.height, p.width = ih, iw
     p.y_batch, p.y_row, p.y_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
     p.batch, p.groups, p.depth, p.n_out = batch, groups, ci // groups, co // groups
     p.kh, p.kw, p.sh, p.sw, p.pt, p.pl, p.dh, p.dw = kh, kw, sh, sw, pt, pl, dh, dw
-    plan_weight(u, &p, threads)
-    seg = block(p.rows * sizeof(Py_ssize_t))
+    plan_weight(u, &p)
+    seg = block((p.segments + 1) * sizeof(Py_ssize_t))
     offsets = <Py_ssize_t *>seg.data
-    for i in range(p.rows):
-        offsets[i] = i * p.sh * p.row
+    for i in range(p.segments):
+        offsets[i] = i * SEGMENT * p.pixel if p.flat else i // p.rows * p.image + i % p.rows * p.sh * p.row
     scratch = block(threads * apart(p.window_bytes + p.panel_bytes))
-    sums = block(p.chunks * p.units * p.unit_rows * u.nr * u.item)
+    sums = block(p.chunks * p.sum_bytes)
     scratch_data = scratch.data
     sums_data = sums.data
     with nogil:

@@ -23,6 +23,7 @@ const fc_ukr FC_FN(table) = {
     .mr = FC_MR,
     .nr = 2 * FC_VBYTES / sizeof(real),
     .tile_rows = FC_FN(tile_rows),
+    .tile_rows_ahead = FC_FN(tile_rows_ahead),
     .pack_run = FC_FN(pack_run),
     .unpack_run = FC_FN(unpack_run),
     .pack_image = FC_FN(pack_image),

@@ -106,10 +106,20 @@ INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec ac
 #endif
 }
 
+/* A burst of the lines that come next: few enough for the queue of misses, since the next burst is a segment away. */
+INLINE void FC_FN(fetch)(fc_ahead *ahead) {
+    for (int i = 0; i < 2; i++) {
+        const char *p = ahead->at[i], *stop = p + ahead->step[i];
+        if (stop > ahead->end[i]) stop = ahead->end[i];
+        for (; p < stop; p += 64) __builtin_prefetch(p);
+        ahead->at[i] = p;
+    }
+}
+
 /* Pointers as arguments, not in a struct: a struct goes through memory, and GCC 12 reads it as one vector right after writing
  * it by parts, which waits for every store before it (160 cycles a tile). */
 INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, const real *a_hi, const int mr,
-                        const int nv) {
+                        fc_ahead *ahead, const int nv) {
     const int half = (mr + 1) / 2;
     vec acc[FC_MR][2];
     FC_FN(tile_begin)(j, c_lo, c_hi, acc, mr, nv);
@@ -118,6 +128,7 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
     const real *b = j->b;
     for (ptrdiff_t s = 0; s < nseg; s++) {
         const real *lo = a_lo + seg[s], *hi = a_hi + seg[s];
+        if (ahead) FC_FN(fetch)(ahead);
         for (ptrdiff_t k = 0; k < kseg; k++) {
             vec bv[2];
             UNROLL
@@ -140,12 +151,12 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
 /* clang-format off */
 #define FC_TILE_CASE(m) \
     case m: \
-        if ((m) <= FC_MR) FC_FN(tile)(j, c_lo, c_hi, a_lo, a_hi, (m) <= FC_MR ? (m) : 1, nv); \
+        if ((m) <= FC_MR) FC_FN(tile)(j, c_lo, c_hi, a_lo, a_hi, (m) <= FC_MR ? (m) : 1, ahead, nv); \
         break;
 
 #define FC_TILE_SWITCH(stem, width) \
     static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, \
-                                                      const real *a_hi, ptrdiff_t mr) { \
+                                                      const real *a_hi, ptrdiff_t mr, fc_ahead *ahead) { \
         const int nv = width; \
         switch (mr) { \
             FC_TILE_CASE(1) FC_TILE_CASE(2) FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) \
@@ -156,15 +167,15 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
 FC_TILE_SWITCH(tile_wide, 2)
 FC_TILE_SWITCH(tile_narrow, 1)
 
-static void FC_FN(tile_rows)(const fc_tile_job *j) {
-    void (*const run)(const fc_tile_job *, real *, real *, const real *, const real *, ptrdiff_t) =
+static void FC_FN(tile_rows_ahead)(const fc_tile_job *j, fc_ahead *ahead) {
+    void (*const run)(const fc_tile_job *, real *, real *, const real *, const real *, ptrdiff_t, fc_ahead *) =
         j->n > LANES ? FC_FN(tile_wide) : FC_FN(tile_narrow);
     const real *a = j->a;
     real *c = j->c;
     ptrdiff_t y = 0;
     if (2 * j->cols <= FC_MR)
         for (; y + 2 <= j->rows; y += 2)
-            run(j, c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row, 2 * j->cols);
+            run(j, c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row, 2 * j->cols, ahead);
     /* equal tiles: 15 pixels are 8 + 7, not 14 + 1 */
     const ptrdiff_t tiles = (j->cols + FC_MR - 1) / FC_MR, least = j->cols / tiles, larger = j->cols % tiles;
     for (; y < j->rows; y++) {
@@ -172,12 +183,14 @@ static void FC_FN(tile_rows)(const fc_tile_job *j) {
         real *at_c = c + y * j->c_row;
         for (ptrdiff_t t = 0; t < tiles; t++) {
             const ptrdiff_t mr = least + (t < larger), half = (mr + 1) / 2;
-            run(j, at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda, mr);
+            run(j, at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda, mr, ahead);
             at_a += mr * j->lda;
             at_c += mr * j->ldc;
         }
     }
 }
+
+static void FC_FN(tile_rows)(const fc_tile_job *j) { FC_FN(tile_rows_ahead)(j, NULL); }
 
 /* Elements of a run that are copied by vectors: memcpy and memset are better for longer ones. */
 #define FC_SHORT (8 * LANES)

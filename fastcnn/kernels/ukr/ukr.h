@@ -109,6 +109,12 @@ typedef struct {
     int past_cache; /* out is aligned to a vector and too large for caches */
 } fc_activation_job;
 
+/* Memory that is needed soon, in two runs: `step` bytes of each are fetched with every segment of a tile's depth, up to `end`. */
+typedef struct {
+    const char *at[2], *end[2];
+    ptrdiff_t step[2];
+} fc_ahead;
+
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
 typedef struct {
     void *out, *scratch;
@@ -166,6 +172,7 @@ typedef struct {
 
     /* gemm.h */
     void (*tile_rows)(const fc_tile_job *job);
+    void (*tile_rows_ahead)(const fc_tile_job *job, fc_ahead *ahead);
     void (*pack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
                      ptrdiff_t stride_n);
     void (*unpack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
