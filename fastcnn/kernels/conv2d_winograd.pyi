@@ -2,6 +2,7 @@ import numpy as np
 
 from ..shapes import Conv2dCase
 
+def _set_points(a: float, b: float, g: list[list[float]]) -> None: ...
 def accepts(case: Conv2dCase) -> bool: ...
 def conv2d_winograd_forward(
     x: np.ndarray,

@@ -37,6 +37,7 @@ cdef enum:
 
 
 def _set_points(double a, double b, list g):
+    """Set the constants of every transform; bench/winograd_error.py compares points with it."""
     POINTS.a, POINTS.b = a, b
     for i in range(6):
         for j in range(3):

@@ -47,7 +47,7 @@ def matrices(outputs: int, taps: int, points: tuple[Fraction, ...] = POINTS) -> 
     return a_t, g, b_t
 
 
-def transform_constants() -> tuple[float, float, list[list[float]]]:
+def transform_constants(points: tuple[Fraction, ...] = POINTS) -> tuple[float, float, list[list[float]]]:
     """Return (a, b, G) of F(4,3): what the compiled transforms need of the points 0, +-a, +-b, infinity."""
-    g = matrices(4, 3)[1]
-    return float(POINTS[1]), float(POINTS[3]), [[float(v) for v in row] for row in g]
+    g = matrices(4, 3, points)[1]
+    return float(points[1]), float(points[3]), [[float(v) for v in row] for row in g]
