@@ -11,7 +11,9 @@ from importlib import import_module as _import_module
 from . import errors, models, nn, ops, optim, rng
 from .autograd import Tensor, enable_grad, gradcheck, is_grad_enabled, no_grad
 from .autograd import as_array as _as_array
+from .kernels.plan import plan_conv2d
 from .ops import argmax, clamp, concat, exp, flatten, log, log_softmax, matmul, permute, relu, reshape, softmax, sqrt
+from .policy import plan_mode, set_plan_mode, use_algorithm
 from .rng import manual_seed
 from .threads import get_num_threads, set_num_threads
 
@@ -43,15 +45,19 @@ __all__ = [
     "ops",
     "optim",
     "permute",
+    "plan_conv2d",
+    "plan_mode",
     "relu",
     "reshape",
     "rng",
     "save",
     "set_num_threads",
+    "set_plan_mode",
     "show_config",
     "softmax",
     "sqrt",
     "tensor",
+    "use_algorithm",
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy
 
-from . import cpu, threads
+from . import cpu, policy, threads
 from .errors import ArgumentError
 
 _OPENMP_NAMES = ("libgomp", "libomp", "libiomp5")
@@ -24,16 +24,6 @@ def _openmp_runtimes() -> list[str]:
     return sorted(p for p in paths if Path(p).name.startswith(_OPENMP_NAMES))
 
 
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(("model name", "Model")):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def config() -> dict[str, object]:
     """Return versions, processor, instruction set, threads and OpenMP runtimes as a dict."""
     from . import __version__
@@ -43,7 +33,7 @@ def config() -> dict[str, object]:
         "python": platform.python_version(),
         "numpy": numpy.__version__,
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": cpu.processor(),
         "isa": cpu.isa(),
         "isa_reason": cpu.reason(),
         "isa_available": list(cpu.available()),
@@ -51,6 +41,8 @@ def config() -> dict[str, object]:
         "threads_reason": threads.reason(),
         "cpus_affinity": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "cpus_cgroup_quota": threads.cgroup_quota(),
+        "plan_mode": policy.plan_mode(),
+        "plan_cache": str(policy.plan_file() or ""),
         "openmp_runtimes": _openmp_runtimes(),
     }
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from .cpu_probe import supports
 from .errors import ArgumentError
@@ -67,3 +69,14 @@ def use_isa(name: str) -> Iterator[None]:
         yield
     finally:
         _level, _reason = before
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as _np
 
 from ..errors import ArgumentError
+from ..policy import asked, measured, state, timeable, warn_slow
 from ..reference import activation as _act
 from ..reference import adaptive_avg_pool2d as _adaptive
 from ..reference import adaptive_max_pool2d as _adaptive_max
@@ -73,15 +74,21 @@ def _winograd_accepts(a, b, *rest) -> bool:
     return _same_floats(a, b) and _winograd.accepts(rest[-1])
 
 
-def _winograd_pays(*args) -> bool:
-    """Compare estimated times: direct multiply-adds against a quarter of them, the transforms and the weights' own transform."""
-    c = args[-1]
+SURE = 1.6  # estimates that differ by more are believed without a measurement
+
+
+def winograd_gain(c) -> float:
+    """Return the estimated time of direct over that of Winograd: a quarter of the multiply-adds, and the transforms."""
     tiles = c.batch * ((c.oh + 3) // 4) * ((c.ow + 3) // 4)
     # Nanoseconds on one AVX-512 core at 240 GFLOP/s, an element of the 36 slices of the images 0.1 ns, of the weights 0.06 ns:
     # ratios measured on one thread for 23 shapes of 8 to 512 channels and 4 to 56 pixels lie at most 0.27 beside this model.
     direct = c.macs / 120
     winograd = 36 * (tiles * (c.ci * c.co / 120 + 0.1 * (c.ci + c.co)) + 0.06 * c.ci * c.co)
-    return winograd < 0.9 * direct
+    return direct / winograd
+
+
+def _winograd_pays(*args) -> bool:
+    return winograd_gain(args[-1]) > 1 / 0.9
 
 
 def _depthwise_accepts(a, b, *rest) -> bool:
@@ -198,17 +205,86 @@ OPS: dict[str, tuple[Impl, ...]] = {
 }
 
 
+CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight")
+MOST_KNOWN = 8192
+_known: dict[tuple, tuple] = {}  # (op, id of the case, dtypes) -> (the case, implementation)
+
+
 def choose(op: str, args: tuple, algorithm: str = "auto") -> Impl:
-    """Return the first implementation of `op` that accepts `args`, or the named one; raise ArgumentError if it does not."""
+    """Return the implementation of `op` that runs for `args`.
+
+    A named `algorithm` must accept them (ArgumentError otherwise). "auto" takes the algorithm of the `use_algorithm` block if it
+    accepts them, else the first in the list that accepts them and pays, or what was measured (`set_plan_mode`).
+    """
+    if algorithm == "auto":
+        wanted = asked.get() if state.blocks else "auto"
+        return _automatic(op, args) if wanted == "auto" else _named(op, args, wanted) or _automatic(op, args)
+    found = _named(op, args, algorithm)
+    if found is None:
+        names = ", ".join(impl.name for impl in OPS[op])
+        raise ArgumentError(f"{op}: algorithm must be 'auto' or one of {names} that takes this case, got {algorithm!r}")
+    return found
+
+
+def _named(op: str, args: tuple, name: str) -> Impl | None:
+    return next((impl for impl in OPS[op] if impl.name == name and impl.accepts(*args)), None)
+
+
+def _automatic(op: str, args: tuple) -> Impl:
+    if op in CONVOLUTIONS:
+        return _convolution(op, args)
+    found = next(impl for impl in OPS[op] if impl.accepts(*args) and impl.pays(*args))
+    if not found.compiled:
+        warn_slow(op, args)
+    return found
+
+
+def _convolution(op: str, args: tuple) -> Impl:
+    """Walk the list once for each case object: ops.conv2d keeps one for each geometry."""
+    case = args[-1]
+    key = op, id(case), args[0].dtype.char, args[1].dtype.char
+    known = _known.get(key)
+    if known is not None and known[0] is case:
+        found = known[1]
+    else:
+        found = next(impl for impl in OPS[op] if impl.accepts(*args) and impl.pays(*args))
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = case, found
+        if not found.compiled:
+            warn_slow(op, args)
+    return _measured(op, args, found) if state.measuring and found.compiled else found
+
+
+def _measured(op: str, args: tuple, first: Impl) -> Impl:
+    """Return the faster of the best two by estimate; `first` where the estimate is sure or the work too small or too large."""
+    if not timeable(args[-1].macs):
+        return first
+    second = runner_up(op, args, first)
+    return first if second is None else measured(op, args, first, second)
+
+
+def runner_up(op: str, args: tuple, first: Impl) -> Impl | None:
+    """Return the compiled implementation that is worth timing against `first`; None where `first` is surely faster."""
+    gain = winograd_gain(args[-1])
+    # Everything but depthwise multiplies one channel by one there: slower by far.
+    if first.name == "depthwise" or (first.name == "winograd" and gain > SURE):
+        return None
     for impl in OPS[op]:
-        if impl.accepts(*args) and (impl.name == algorithm or (algorithm == "auto" and impl.pays(*args))):
+        near = gain > 1 / SURE if impl.name == "winograd" else impl.pays(*args)
+        if impl.compiled and impl is not first and impl.accepts(*args) and near:
             return impl
-    names = ", ".join(impl.name for impl in OPS[op])
-    raise ArgumentError(f"{op}: algorithm must be 'auto' or one of {names} that takes this case, got {algorithm!r}")
+    return None
 
 
 def _public(op: str) -> Callable:
+    first = OPS[op][0]
+    function, accepts = first.function, first.accepts
+    plain = first.compiled and len(OPS[op]) == 2
+
     def call(*args, algorithm: str = "auto", **options):
+        if plain and algorithm == "auto" and not state.blocks and accepts(*args):
+            return function(*args, threads=get_num_threads(), **options)
         return choose(op, args, algorithm).run(*args, **options)
 
     call.__name__ = call.__qualname__ = op
@@ -218,3 +294,7 @@ def _public(op: str) -> Callable:
 
 globals().update({op: _public(op) for op in OPS})
 __all__ = ["OPS", "Impl", "choose", *OPS]
+
+if TYPE_CHECKING:  # the functions above are made from the table
+
+    def __getattr__(name: str) -> Any: ...

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import ArgumentError
-from ..kernels.select import choose
+from ..kernels.plan import Plan, plan_conv2d
 from ..ops import conv2d
 from ..ops.operands import float_tensor
-from ..shapes import conv2d_case, pair
+from ..policy import ALGORITHMS
+from ..shapes import pair
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -36,19 +35,22 @@ class Conv2d(Module):
     groups : int
         Divides both channel counts.
     bias : bool
+    algorithm : {"auto", "direct", "depthwise", "batch", "winograd", "reference"}
+        Of all three directions; see `ops.conv2d`.
 
     Attributes
     ----------
     weight : Parameter, (out_channels, in_channels / groups, kh, kw)
         In channels-last memory; starts uniform in +-1 / sqrt(fan_in), as the bias does. [He2015]
     bias : Parameter, (out_channels,), or None
-    algorithm : str
-        "auto", or the name of one that all three directions shall use; see `ops.conv2d`.
     """
 
-    algorithm = "auto"
-
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True):
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, *, algorithm="auto"
+    ):
+        if algorithm not in ALGORITHMS:
+            raise ArgumentError(f"Conv2d: algorithm must be one of {', '.join(ALGORITHMS)}, got {algorithm!r}")
+        self.algorithm = algorithm
         self.in_channels = positive("Conv2d", "in_channels", in_channels)
         self.out_channels = positive("Conv2d", "out_channels", out_channels)
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
@@ -82,21 +84,27 @@ class Conv2d(Module):
             algorithm=self.algorithm,
         )
 
-    def plan(self, x) -> dict[str, str]:
-        """Return the name of the implementation that each direction uses for inputs like `x`.
+    def plan(self, x, measure: bool = True) -> Plan:
+        """Return which algorithm each direction would run; `print` shows all candidates with speed and error.
+
+        Parameters
+        ----------
+        x : tuple of int, or array_like
+            An input, or its shape (batch, in_channels, height, width).
+        measure : bool
+            See `plan_conv2d`.
 
         Examples
         --------
-        >>> import numpy as np
         >>> from fastcnn import nn
-        >>> nn.Conv2d(3, 8, 5).plan(np.zeros((1, 3, 9, 9), "f4"))
-        {'forward': 'direct', 'backward_data': 'direct', 'backward_weight': 'direct'}
+        >>> nn.Conv2d(3, 8, 5).plan((1, 3, 9, 9), measure=False)
+        Plan({'forward': 'direct', 'backward_data': 'direct', 'backward_weight': 'direct'})
         """
-        x, w = float_tensor("plan", "x", x).data, self.weight.data
-        case = conv2d_case(x.shape, w.shape, self.stride, self.padding, self.dilation, self.groups)
-        dy = np.broadcast_to(np.zeros((), dtype=x.dtype), case.y_shape)
-        arguments = {"forward": (x, w, None, case), "backward_data": (dy, w, case), "backward_weight": (dy, x, case)}
-        return {way: choose(f"conv2d_{way}", args, self.algorithm).name for way, args in arguments.items()}
+        shaped = isinstance(x, (tuple, list)) and all(hasattr(n, "__index__") for n in x)
+        shape = tuple(x) if shaped else float_tensor("plan", "x", x).data.shape
+        options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "groups": self.groups}
+        dtype = self.weight.data.dtype.name
+        return plan_conv2d(shape, self.weight.data.shape, **options, dtype=dtype, algorithm=self.algorithm, measure=measure)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
