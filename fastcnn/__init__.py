@@ -19,7 +19,7 @@ from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
-_ROOMS = ("cli", "config", "cpu", "data", "graph", "io", "kernels", "prune", "report", "shapes", "threads", "train")
+_ROOMS = ("cli", "config", "cpu", "data", "graph", "io", "kernels", "prune", "report", "shapes", "sklearn", "threads", "train")
 _ELSEWHERE = {"show_config": "config", "save": "io", "load": "io"}
 
 __all__ = [
