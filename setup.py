@@ -26,6 +26,7 @@ EXTENSIONS = {
     f"{KERNELS}/layout": [],
     f"{KERNELS}/relu": [],
     f"{KERNELS}/activation": [],
+    f"{KERNELS}/pixels": [],
     f"{KERNELS}/columns": [],
     f"{KERNELS}/batch_norm": [],
     f"{KERNELS}/window": [],

@@ -2,6 +2,7 @@
 
 from .array_dataset import ArrayDataset
 from .cifar import cifar10, cifar100
+from .color import ColorJitter
 from .dataset import ImageDataset
 from .digits import digits
 from .fashion_mnist import fashion_mnist
@@ -9,21 +10,30 @@ from .idx import read_idx
 from .image_folder import ImageFolder
 from .loader import DataLoader
 from .mapped import MappedDataset
+from .mixing import CutMix, MixUp
 from .mnist import mnist
+from .rotation import RandomRotation
 from .subset import ConcatDataset, Subset, random_split
-from .transforms import Cutout, Normalize, RandomCrop, RandomHorizontalFlip
+from .transforms import Compose, Cutout, Normalize, RandomCrop, RandomHorizontalFlip, RandomShift, RandomVerticalFlip
 
 __all__ = [
     "ArrayDataset",
+    "ColorJitter",
+    "Compose",
     "ConcatDataset",
+    "CutMix",
     "Cutout",
     "DataLoader",
     "ImageDataset",
     "ImageFolder",
     "MappedDataset",
+    "MixUp",
     "Normalize",
     "RandomCrop",
     "RandomHorizontalFlip",
+    "RandomRotation",
+    "RandomShift",
+    "RandomVerticalFlip",
     "Subset",
     "cifar10",
     "cifar100",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
+from ..kernels.pixels import scale_channels
 from .transforms import Normalize
 
 STORED = (np.dtype("u1"), np.dtype("f4"), np.dtype("f8"))
@@ -40,7 +41,7 @@ class ImageDataset:
         """Return stored images as floats: normalised, or uint8 divided by 255."""
         if self.normalize is not None:
             return self.normalize(x)
-        return np.multiply(x, np.float32(1 / 255), dtype=np.float32) if x.dtype == np.uint8 else x
+        return scale_channels(x, 1 / 255, 0) if x.dtype == np.uint8 else x
 
     def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
         """Return float images (n, C, H, W) in channels-last memory and labels (n,) at `index`, a slice or an int array."""
