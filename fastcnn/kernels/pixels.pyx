@@ -46,7 +46,10 @@ cdef cnp.ndarray result(cnp.ndarray a, Py_ssize_t batch, Py_ssize_t oh, Py_ssize
 
 cdef cnp.ndarray per_channel(object values, Py_ssize_t channels, object dtype, str op, str name):
     """One value per channel, C order; a single value is repeated."""
-    cdef cnp.ndarray given = np.asarray(values), a
+    cdef cnp.ndarray given, a
+    if isinstance(values, (int, float)) and (dtype != np.uint8 or (0 <= values <= 255 and values == int(values))):
+        return np.full(channels, values, dtype)
+    given = np.asarray(values)
     if given.size != 1 and np.shape(given) != (channels,):
         raise ShapeError(f"{op}: {name} must be a number or one per channel, x has {channels}, {name}.shape={np.shape(given)}")
     if dtype == np.uint8 and not ((given >= 0) & (given <= 255) & (given == np.rint(given))).all():
@@ -120,30 +123,63 @@ def scale_channels(x, scale, shift):
     return y
 
 
+cdef struct Run:
+    # the columns first .. last - 1 of an image come from neighbouring columns; those outside are blank unless step is 0
+    Py_ssize_t first, last
+    int step  # 1: in their order, -1: mirrored, 0: no such run
+
+
+cdef Run find_run(const cnp.int64_t *columns, Py_ssize_t ow) noexcept nogil:
+    """The run of a window or of a mirror image: every column that is not blank is part of it."""
+    cdef Run run
+    cdef Py_ssize_t x
+    run.first = 0
+    while run.first < ow and columns[run.first] < 0:
+        run.first += 1
+    run.last = run.first + 1
+    run.step = 1 if run.last < ow and columns[run.last] == columns[run.first] + 1 else -1
+    while run.last < ow and columns[run.last] >= 0 and columns[run.last] == columns[run.last - 1] + run.step:
+        run.last += 1
+    for x in range(run.last, ow):
+        if columns[x] >= 0:
+            run.step = 0
+    if run.first == ow:
+        run.first, run.last = 0, 0
+    return run
+
+
+cdef void map_run(char *dst, const char *row, const char *blank, Run run, Py_ssize_t source, Py_ssize_t ow,
+                  Py_ssize_t size) noexcept nogil:
+    """Pixels of `size` bytes: the run begins with pixel `source` of the row, the rest is blank."""
+    cdef Py_ssize_t x, count = run.last - run.first
+    cdef char *out = dst + run.first * size
+    cdef const char *src = row + source * size
+    for x in range(run.first):
+        memcpy(dst + x * size, blank, size)
+    if run.step > 0:
+        memcpy(out, src, count * size)
+    elif size == 1:
+        for x in range(count):
+            out[x] = src[-x]
+    elif size == 3:
+        for x in range(count):
+            memcpy(out + 3 * x, src - 3 * x, 3)
+    elif size == 4:
+        for x in range(count):
+            memcpy(out + 4 * x, src - 4 * x, 4)
+    else:
+        for x in range(count):
+            memcpy(out + x * size, src - x * size, size)
+    for x in range(run.last, ow):
+        memcpy(dst + x * size, blank, size)
+
+
 cdef void map_row(char *dst, const char *row, const char *blank, const cnp.int64_t *columns, Py_ssize_t ow,
                   Py_ssize_t size) noexcept nogil:
-    """Pixels of `size` bytes: dst[x] = row[columns[x]], or blank where columns[x] is -1. `row` NULL: all blank."""
-    cdef Py_ssize_t x, first = 0, last
-    # a run of neighbours is copied in one piece: windows have one, mirror images have none
-    while first < ow and row != NULL and columns[first] < 0:
-        first += 1
-    last = first + 1
-    while last < ow and columns[last] == columns[last - 1] + 1:
-        last += 1
-    if row != NULL and last - first > 1:
-        memcpy(dst + first * size, row + columns[first] * size, (last - first) * size)
-    else:
-        first = last = 0
-    if size == 1:
-        for x in range(first):
-            dst[x] = blank[0]
-        for x in range(last, ow):
-            dst[x] = blank[0] if row == NULL or columns[x] < 0 else row[columns[x]]
-        return
-    for x in range(first):
-        memcpy(dst + x * size, blank, size)
-    for x in range(last, ow):
-        memcpy(dst + x * size, blank if row == NULL or columns[x] < 0 else row + columns[x] * size, size)
+    """Pixels of `size` bytes: dst[x] = row[columns[x]], or blank where columns[x] is -1."""
+    cdef Py_ssize_t x
+    for x in range(ow):
+        memcpy(dst + x * size, blank if columns[x] < 0 else row + columns[x] * size, size)
 
 
 def map_pixels(x, rows, columns, fill=0):
@@ -153,7 +189,7 @@ def map_pixels(x, rows, columns, fill=0):
     one per channel.
     """
     cdef cnp.ndarray a = images(x, "map_pixels"), r, c, blank, y
-    cdef Py_ssize_t batch = cnp.PyArray_DIM(a, 0), ih = cnp.PyArray_DIM(a, 1), iw = cnp.PyArray_DIM(a, 2), oh, ow, n, i
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(a, 0), ih = cnp.PyArray_DIM(a, 1), iw = cnp.PyArray_DIM(a, 2), oh, ow, n, i, j
     cdef Py_ssize_t size = cnp.PyArray_DIM(a, 3) * a.itemsize
     r = places(rows, batch, ih, "rows")
     c = places(columns, batch, iw, "columns")
@@ -166,13 +202,21 @@ def map_pixels(x, rows, columns, fill=0):
     cdef const char *empty = cnp.PyArray_BYTES(blank)
     cdef char *dst = cnp.PyArray_BYTES(y)
     cdef const char *line
+    cdef char *out
+    cdef Run run
     with nogil:
         for n in range(batch):
+            run = find_run(column + n * ow, ow)
             for i in range(oh):
-                line = NULL
-                if row[n * oh + i] >= 0:
-                    line = src + (n * ih + row[n * oh + i]) * iw * size
-                map_row(dst + (n * oh + i) * ow * size, line, empty, column + n * ow, ow, size)
+                out = dst + (n * oh + i) * ow * size
+                line = src + (n * ih + row[n * oh + i]) * iw * size
+                if row[n * oh + i] < 0:
+                    for j in range(ow):
+                        memcpy(out + j * size, empty, size)
+                elif run.step:
+                    map_run(out, line, empty, run, column[n * ow + run.first] if run.first < ow else 0, ow, size)
+                else:
+                    map_row(out, line, empty, column + n * ow, ow, size)
     return y
 
 
