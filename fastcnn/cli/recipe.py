@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
 from .. import data, optim, train
 from ..nn import functional as F
 from .catalog import Source
@@ -26,9 +24,7 @@ def trainer(
     progress=True,
 ):
     """Return the Trainer of the recipe. Images are shifted by up to 2 pixels, and mirrored where `source` allows it."""
-    channels, height, width = train_set.shape
-    black = train_set.normalize(np.zeros((1, channels, 1, 1), np.float32)).min()  # the border that a shift uncovers
-    transforms: list = [data.RandomCrop((height, width), padding=2, fill=float(black))]
+    transforms: list = [data.RandomShift(2)]  # what a shift uncovers is black
     if source.mirror:
         transforms.append(data.RandomHorizontalFlip())
     loader = data.DataLoader(

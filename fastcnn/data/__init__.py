@@ -13,11 +13,20 @@ from .mapped import MappedDataset
 from .mixing import CutMix, MixUp
 from .mnist import mnist
 from .rotation import RandomRotation
+from .samplers import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 from .subset import ConcatDataset, Subset, random_split
 from .transforms import Compose, Cutout, Normalize, RandomCrop, RandomHorizontalFlip, RandomShift, RandomVerticalFlip
 
 __all__ = [
     "ArrayDataset",
+    "BatchSampler",
     "ColorJitter",
     "Compose",
     "ConcatDataset",
@@ -32,9 +41,14 @@ __all__ = [
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomRotation",
+    "RandomSampler",
     "RandomShift",
     "RandomVerticalFlip",
+    "Sampler",
+    "SequentialSampler",
     "Subset",
+    "SubsetRandomSampler",
+    "WeightedRandomSampler",
     "cifar10",
     "cifar100",
     "digits",

@@ -42,8 +42,5 @@ class ColorJitter:
         np.clip(np.multiply(y, bright, out=y), 0, top, out=y)
         grey = y @ GREY.astype(y.dtype) if x.shape[1] == 3 else y[..., 0]
         mean = grey.mean(axis=(1, 2), keepdims=True)[..., None]
-        y -= mean
-        y *= stretch
-        y += mean
-        np.clip(y, 0, top, out=y)
-        return (np.rint(y, out=y) if x.dtype == np.uint8 else y).astype(x.dtype, copy=False).transpose(0, 3, 1, 2)
+        y = np.clip((y - mean) * stretch + mean, 0, top)
+        return (np.rint(y) if x.dtype == np.uint8 else y).astype(x.dtype, copy=False).transpose(0, 3, 1, 2)

@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from operator import index as _index
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
+from .prefetch import Prefetch
+from .transforms import Compose
+
+
+def _flat(transform) -> list[Callable]:
+    """Return the callables of a transform, of a Compose and of sequences of these, in their order."""
+    if isinstance(transform, Compose):
+        transform = transform.transforms
+    if callable(transform):
+        return [transform]
+    return [inner for part in transform or () for inner in _flat(part)]
+
+
+def _make(dataset, pixels, rest, seed: int, epoch: int, task):
+    """Return batch `task` = (position of its first image, index)."""
+    position, index = task
+    # + 1: the seed of the order is that of (seed, epoch, 0)
+    generator = np.random.default_rng([seed, epoch, position + 1]) if pixels or rest else None
+    if pixels:
+        x, y = dataset.stored(index)
+        for transform in pixels:
+            x = transform(x, generator)
+        x = dataset.finish(x)
+    else:
+        x, y = dataset.batch(index)
+    for transform in rest:
+        if getattr(transform, "mixes", False):
+            x, y = transform(x, y, generator)
+        else:
+            x = transform(x, generator)
+    return x, y
 
 
 class DataLoader:
@@ -16,28 +48,42 @@ class DataLoader:
 
     Parameters
     ----------
-    dataset : ArrayDataset, Subset or any object with `len()` and `batch(index) -> (x, y)`
+    dataset : ImageDataset, or any object with `len()` and `batch(index) -> (x, y)`
     batch_size : int
+        May be changed at any time, in the middle of an epoch too: the batches that follow have the new size.
     shuffle : bool
         Draw a new order for each epoch.
+    sampler : Sampler or sequence of ints, optional
+        The order of an epoch, instead of `shuffle`.
+    batch_sampler : BatchSampler, optional
+        The batches of an epoch, instead of `batch_size`, `shuffle`, `sampler` and `drop_last`.
     drop_last : bool
         Leave out the last batch when it is smaller than the others.
     seed : int
         Seed of the order and of the transforms.
     transform : callable or sequence of callables, optional
-        `transform(x, generator) -> x` on the batch, see `data.transforms`.
+        `transform(x, generator) -> x` on the batch, see `data.transforms`. Those of this room that stand first work on the
+        images as they are stored (uint8, or floats), before the dataset normalises them; from the first other one on, transforms
+        get normalised floats.
+    num_workers : int
+        Threads that make batches ahead, beside the training. 0: each batch is made when it is asked for.
+    prefetch_factor : int
+        Batches that each thread may be ahead.
 
     Yields
     ------
     x : Tensor (n, C, H, W)
         In channels-last memory; read-only when it is a view of the dataset.
     y : ndarray (n,) of int64
+        After MixUp or CutMix what these return.
 
     Notes
     -----
-    The order is a function of (seed, epoch), the random numbers of a batch of (seed, epoch, batch number). Each `iter()`
-    begins a new epoch, unless `load_state_dict` has just set a position: then it goes on from there, with the same bits as
-    if it had never stopped.
+    The order is a function of (seed, epoch), the random numbers of a batch of (seed, epoch, position of its first image),
+    whatever the number of threads. Each `iter()` begins a new epoch, unless `load_state_dict` has just set a position: then it
+    goes on from there, with the same bits as if it had never stopped. The position counts the batches given out, not those
+    made ahead. An error of a thread is raised where its batch would have come. With threads, dataset and transforms are used
+    by all of them at once.
 
     Examples
     --------
@@ -54,35 +100,48 @@ class DataLoader:
         batch_size: int = 1,
         *,
         shuffle: bool = False,
+        sampler=None,
+        batch_sampler=None,
         drop_last: bool = False,
         seed: int = 0,
         transform: Callable | Sequence[Callable] | None = None,
+        num_workers: int = 0,
+        prefetch_factor: int = 2,
     ):
         if not callable(getattr(dataset, "batch", None)):
             raise DtypeError(
                 f"DataLoader: dataset must have batch(index) -> (x, y), got {type(dataset).__name__}; see data.ArrayDataset"
             )
-        try:
-            batch_size, seed = _index(batch_size), _index(seed)
-        except TypeError:
-            raise ArgumentError(f"DataLoader: batch_size and seed must be ints, got {batch_size!r}, {seed!r}") from None
-        if batch_size < 1 or seed < 0:
-            raise ArgumentError(f"DataLoader: batch_size must be >= 1 and seed >= 0, got batch_size={batch_size}, seed={seed}")
-        self.dataset, self.batch_size, self.shuffle, self.drop_last, self.seed = (
-            dataset,
-            batch_size,
-            bool(shuffle),
-            bool(drop_last),
-            seed,
-        )
-        self.transforms = [transform] if callable(transform) else list(transform or ())
-        self._epoch = self._batch = 0  # the epoch under way, and how many of its batches were given out
+        numbers = {"batch_size": (batch_size, 1), "seed": (seed, 0), "num_workers": (num_workers, 0)}
+        for name, (value, least) in {**numbers, "prefetch_factor": (prefetch_factor, 1)}.items():
+            if not hasattr(value, "__index__") or value < least:
+                raise ArgumentError(f"DataLoader: {name} must be an int of at least {least}, got {value!r}")
+        if (sampler is not None and shuffle) or (
+            batch_sampler is not None and (sampler is not None or shuffle or batch_size != 1)
+        ):
+            raise ArgumentError("DataLoader: sampler excludes shuffle; batch_sampler excludes batch_size, shuffle and sampler")
+        if sampler is not None and not callable(getattr(sampler, "order", None)):
+            sampler = np.asarray(sampler)
+            if sampler.ndim != 1 or (sampler.size and sampler.dtype.kind not in "iu"):
+                raise DtypeError("DataLoader: sampler must have order(generator), or be a sequence of ints")
+        self.dataset, self.sampler, self.batch_sampler = dataset, sampler, batch_sampler
+        self.batch_size, self.shuffle, self.drop_last, self.seed = int(batch_size), bool(shuffle), bool(drop_last), int(seed)
+        self.num_workers, self.prefetch_factor = int(num_workers), int(prefetch_factor)
+        self.transforms = _flat(transform)
+        on_pixels = [callable(getattr(dataset, "stored", None)) and getattr(t, "pixels", False) for t in self.transforms]
+        self._pixels = [*on_pixels, False].index(False)  # how many transforms come before the normalisation
+        self._epoch = self._position = 0  # the epoch under way, and how many of its images were given out
         self._resume = True
         self._owner: object = None  # only the newest iterator moves the position
 
+    def _total(self) -> int:
+        return len(self.dataset) if self.sampler is None else len(self.sampler)
+
     def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        """Return the number of batches in an epoch of this batch size."""
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        full, rest = divmod(self._total(), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     @property
@@ -92,54 +151,102 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, np.ndarray]]:
         if not self._resume:
-            self._epoch, self._batch = self._epoch + 1, 0
+            self._epoch, self._position = self._epoch + 1, 0
         self._resume = False
         self._owner = owner = object()
-        return self._batches(self._epoch, self._batch, owner)
+        return self._batches(self._epoch, self._position, owner)
 
-    def _batches(self, epoch: int, first: int, owner: object):
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.dataset)) if self.shuffle else None
-        for number in range(first, len(self)):
-            piece = slice(number * self.batch_size, min((number + 1) * self.batch_size, len(self.dataset)))
-            x, y = self.dataset.batch(piece if order is None else order[piece])
-            if self.transforms:
-                generator = np.random.default_rng([self.seed, epoch, number])
-                for transform in self.transforms:
-                    x = transform(x, generator)
-            if self._owner is owner:
-                self._batch = number + 1
-            yield Tensor(x), y
+    def _indices(self, epoch: int, first: int):
+        """Return a function of (position, batch size) that gives the index of the batch that begins there, or None at the end."""
+        generator = np.random.default_rng([self.seed, epoch])
+        if self.batch_sampler is not None:
+            batches = [np.asarray(batch) for batch in self.batch_sampler.batches(generator)]
+            starts = dict(zip(np.cumsum([0, *map(len, batches)]).tolist(), [*batches, None], strict=True))
+            if first not in starts:
+                raise StateError(f"DataLoader: no batch of epoch {epoch} begins after {first} images")
+            return lambda position, size: starts[position]
+        order = None
+        if self.shuffle:
+            order = generator.permutation(len(self.dataset))
+        elif self.sampler is not None:
+            order = self.sampler.order(generator) if hasattr(self.sampler, "order") else self.sampler
+        total = len(self.dataset) if order is None else len(order)
+        drop_last = self.drop_last
+
+        def index(position, size):
+            stop = min(position + size, total)
+            if position >= total or (drop_last and stop - position < size):
+                return None
+            return slice(position, stop) if order is None else order[position:stop]
+
+        return index
+
+    def _ahead(self, epoch: int, position: int, size: int, index) -> Prefetch:
+        """Return an iterator over the batches from `position` on."""
+
+        def tasks(position):
+            while (piece := index(position, size)) is not None:
+                yield position, piece
+                position += piece.stop - piece.start if isinstance(piece, slice) else len(piece)
+
+        pixels, rest = self.transforms[: self._pixels], self.transforms[self._pixels :]
+        make = partial(_make, self.dataset, pixels, rest, self.seed, epoch)
+        return Prefetch(make, tasks(position), self.num_workers, self.num_workers * self.prefetch_factor)
+
+    def _batches(self, epoch: int, position: int, owner: object):
+        index = self._indices(epoch, position)
+        size, made = 0, None
+        try:
+            while True:
+                if size != self.batch_size or made is None:  # the first batch, or those made ahead have the wrong size
+                    if made is not None:
+                        made.close()
+                    size = self.batch_size
+                    made = self._ahead(epoch, position, size, index)
+                try:
+                    x, y = next(made)
+                except StopIteration:
+                    break
+                position += len(x)
+                if self._owner is owner:
+                    self._position = position
+                yield Tensor(x), y
+        finally:
+            if made is not None:
+                made.close()
         if self._owner is owner:
-            self._epoch, self._batch, self._resume = epoch + 1, 0, True
+            self._epoch, self._position, self._resume = epoch + 1, 0, True
 
-    def _identity(self) -> dict:
+    def _identity(self) -> dict[str, int]:
         return {
             "seed": self.seed,
-            "shuffle": self.shuffle,
-            "batch_size": self.batch_size,
-            "drop_last": self.drop_last,
+            "shuffle": int(self.shuffle),
+            "drop_last": int(self.drop_last),
             "length": len(self.dataset),
         }
 
-    def state_dict(self) -> dict:
-        """Return the position: epoch, batches given out in it, and what the order depends on."""
-        return {"epoch": self._epoch, "batch": self._batch, **self._identity()}
+    def state_dict(self) -> dict[str, int]:
+        """Return plain ints: epoch, images given out in it, batch size, and what the order depends on."""
+        return {"epoch": self._epoch, "position": self._position, "batch_size": self.batch_size, **self._identity()}
 
     def load_state_dict(self, state: dict) -> None:
-        """Set the position; the next `iter()` gives the batches that were still to come.
+        """Set position and batch size; the next `iter()` gives the batches that were still to come.
 
-        Raises StateError when `state` comes from a loader with another seed, order, batch size or dataset length.
+        Raises StateError when `state` comes from a loader with another seed, order or dataset length.
         """
-        missing = sorted({"epoch", "batch", *self._identity()} - set(state))
+        missing = sorted({"epoch", "position", "batch_size", *self._identity()} - set(state))
         if missing:
             raise StateError(f"DataLoader.load_state_dict: missing {', '.join(missing)}")
         for key, value in self._identity().items():
             if state[key] != value:
                 raise StateError(f"DataLoader.load_state_dict: {key} is {value!r} here and {state[key]!r} in the state")
         try:
-            epoch, batch = _index(state["epoch"]), _index(state["batch"])
+            epoch, position, size = (_index(state[key]) for key in ("epoch", "position", "batch_size"))
         except TypeError:
-            raise StateError("DataLoader.load_state_dict: epoch and batch must be ints") from None
-        if epoch < 0 or not 0 <= batch <= len(self):
-            raise StateError(f"DataLoader.load_state_dict: epoch {epoch}, batch {batch} is not a position in {len(self)} batches")
-        self._epoch, self._batch, self._resume, self._owner = epoch, batch, True, None
+            raise StateError("DataLoader.load_state_dict: epoch, position and batch_size must be ints") from None
+        bound = self._total() if self.batch_sampler is None else np.inf
+        if epoch < 0 or not 0 <= position <= bound or size < 1:
+            raise StateError(
+                f"DataLoader.load_state_dict: epoch {epoch}, position {position}, batch_size {size} do not fit {bound} images"
+            )
+        self._epoch, self._position, self.batch_size, self._resume, self._owner = epoch, position, size, True, None

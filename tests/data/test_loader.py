@@ -1,5 +1,6 @@
 """tests.data.test_loader: order, resume, and no slower than slicing an array."""
 
+import json
 import time
 
 import numpy as np
@@ -88,32 +89,79 @@ def test_an_older_iterator_does_not_move_the_position():
     new = iter(loader)
     next(new)
     list(old)
-    assert (loader.state_dict()["epoch"], loader.state_dict()["batch"]) == (1, 1)
+    assert (loader.state_dict()["epoch"], loader.state_dict()["position"]) == (1, 5)
 
 
 def test_states_of_another_loader_are_refused():
     state = data.DataLoader(dataset(), 5, shuffle=True).state_dict()
     for other in (
-        data.DataLoader(dataset(), 6, shuffle=True),
+        data.DataLoader(dataset(), 5, shuffle=True, seed=1),
+        data.DataLoader(dataset(), 5, shuffle=True, drop_last=True),
         data.DataLoader(dataset(), 5),
         data.DataLoader(dataset(22), 5, shuffle=True),
     ):
         with pytest.raises(StateError, match="here and"):
             other.load_state_dict(state)
     loader = data.DataLoader(dataset(), 5, shuffle=True)
-    for change in ({"batch": 6}, {"batch": -1}, {"epoch": -1}, {"epoch": "x"}):
+    for change in ({"position": 24}, {"position": -1}, {"epoch": -1}, {"epoch": "x"}, {"batch_size": 0}):
         with pytest.raises(StateError, match="epoch"):
             loader.load_state_dict({**state, **change})
-    with pytest.raises(StateError, match="missing batch"):
-        loader.load_state_dict({key: value for key, value in state.items() if key != "batch"})
+    with pytest.raises(StateError, match="missing position"):
+        loader.load_state_dict({key: value for key, value in state.items() if key != "position"})
 
 
 def test_bad_arguments():
     with pytest.raises(DtypeError, match="must have batch"):
         data.DataLoader([1, 2, 3])
-    for options in ({"batch_size": 0}, {"batch_size": 2.5}, {"seed": -1}):
-        with pytest.raises(ArgumentError, match="batch_size"):
-            data.DataLoader(dataset(), **options)
+    for name, value in (("batch_size", 0), ("batch_size", 2.5), ("seed", -1), ("num_workers", -1), ("prefetch_factor", 0)):
+        with pytest.raises(ArgumentError, match=f"DataLoader: {name} must be an int .* got {value}"):
+            data.DataLoader(dataset(), **{name: value})
+    with pytest.raises(ArgumentError, match="sampler excludes shuffle"):
+        data.DataLoader(dataset(), shuffle=True, sampler=[1])
+    with pytest.raises(ArgumentError, match="batch_sampler excludes"):
+        data.DataLoader(dataset(), 5, batch_sampler=data.BatchSampler(data.RandomSampler(dataset()), 5))
+    with pytest.raises(DtypeError, match="sequence of ints"):
+        data.DataLoader(dataset(), sampler=[0.5])
+
+
+def test_the_batch_size_may_change_in_the_middle():
+    for workers in (0, 2):
+        loader = data.DataLoader(dataset(), 5, shuffle=True, seed=1, num_workers=workers)
+        whole = joined(labels(data.DataLoader(dataset(), 23, shuffle=True, seed=1)))
+        batches = []
+        for _, y in loader:
+            batches.append(y.tolist())
+            loader.batch_size = 8 if len(batches) >= 2 else 5
+        assert [len(batch) for batch in batches] == [5, 5, 8, 5] and joined(batches) == whole
+        half = iter(loader)
+        next(half)
+        other = data.DataLoader(dataset(), 5, shuffle=True, seed=1)
+        other.load_state_dict(loader.state_dict())
+        assert other.batch_size == 8 and labels(other) == [y.tolist() for _, y in half]
+
+
+def test_state_is_plain_ints():
+    state = data.DataLoader(dataset(), 5, shuffle=True).state_dict()
+    assert all(type(value) is int for value in state.values())
+    assert json.loads(json.dumps(state)) == state
+
+
+def test_transforms_of_pixels_come_before_the_normalisation():
+    images = np.random.default_rng(0).integers(0, 256, (8, 3, 4, 4)).astype("u1")
+    stored = data.ArrayDataset(images, np.arange(8), normalize=data.Normalize(0.5, 0.25))
+    seen = []
+
+    def look(x, generator):
+        seen.append(x.dtype)
+        return x
+
+    flip = data.RandomHorizontalFlip(1)
+    ((x, _),) = data.DataLoader(stored, 8, transform=[data.Compose([flip, flip, flip]), look, data.Cutout(4, p=0)])
+    assert seen == [np.float32]
+    np.testing.assert_allclose(x.numpy(), (images[..., ::-1] / 255 - 0.5) / 0.25, atol=1e-6)
+    ((x, (y, other, share)),) = data.DataLoader(stored, 8, transform=[flip, data.MixUp()])
+    wanted = stored.normalize(images[..., ::-1])
+    np.testing.assert_allclose(x.numpy(), share * wanted[y] + (1 - share) * wanted[other], atol=1e-5)
 
 
 def test_no_slower_than_slicing_an_array():
