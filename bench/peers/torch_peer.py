@@ -183,3 +183,17 @@ def inference(model: nn.Module, x: np.ndarray) -> Work:
         return run
 
     return {name: forward(memory) for name, memory in FORMATS.items()}
+
+
+def batches(images: np.ndarray, labels: np.ndarray, batch_size: int) -> Work:
+    """Return one shuffled epoch of a DataLoader over arrays: item by item, and with whole batches of positions."""
+    from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
+
+    dataset = TensorDataset(torch.from_numpy(images), torch.from_numpy(labels))
+    plain = DataLoader(dataset, batch_size, shuffle=True)
+    whole = DataLoader(dataset, sampler=BatchSampler(RandomSampler(dataset), batch_size, False), batch_size=None)
+
+    def epoch(loader):
+        return lambda: sum(len(y) for _, y in loader)
+
+    return {"PyTorch DataLoader": epoch(plain), "PyTorch, batches of positions": epoch(whole)}
