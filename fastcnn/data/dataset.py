@@ -43,6 +43,11 @@ class ImageDataset:
             return self.normalize(x)
         return scale_channels(x, 1 / 255, 0) if x.dtype == np.uint8 else x
 
+    @property
+    def offers_pixels(self) -> bool:
+        """Whether a batch is `finish(stored(index))`, so that transforms of pixels may come in between."""
+        return type(self).batch is ImageDataset.batch
+
     def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
         """Return float images (n, C, H, W) in channels-last memory and labels (n,) at `index`, a slice or an int array."""
         x, y = self.stored(index)

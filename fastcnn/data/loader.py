@@ -64,7 +64,7 @@ class DataLoader:
     transform : callable or sequence of callables, optional
         `transform(x, generator) -> x` on the batch, see `data.transforms`. Those of this room that stand first work on the
         images as they are stored (uint8, or floats), before the dataset normalises them; from the first other one on, transforms
-        get normalised floats.
+        get normalised floats. All of them do when the dataset is no ImageDataset, or has a `batch` of its own.
     num_workers : int
         Threads that make batches ahead, beside the training. 0: each batch is made when it is asked for.
     prefetch_factor : int
@@ -126,10 +126,9 @@ class DataLoader:
                 raise DtypeError("DataLoader: sampler must have order(generator), or be a sequence of ints")
         self.dataset, self.sampler, self.batch_sampler = dataset, sampler, batch_sampler
         self.batch_size, self.shuffle, self.drop_last, self.seed = int(batch_size), bool(shuffle), bool(drop_last), int(seed)
+        self._made_with = self.batch_size
         self.num_workers, self.prefetch_factor = int(num_workers), int(prefetch_factor)
         self.transforms = _flat(transform)
-        on_pixels = [callable(getattr(dataset, "stored", None)) and getattr(t, "pixels", False) for t in self.transforms]
-        self._pixels = [*on_pixels, False].index(False)  # how many transforms come before the normalisation
         self._epoch = self._position = 0  # the epoch under way, and how many of its images were given out
         self._resume = True
         self._owner: object = None  # only the newest iterator moves the position
@@ -189,7 +188,10 @@ class DataLoader:
                 yield position, piece
                 position += piece.stop - piece.start if isinstance(piece, slice) else len(piece)
 
-        pixels, rest = self.transforms[: self._pixels], self.transforms[self._pixels :]
+        offered = getattr(self.dataset, "offers_pixels", False)
+        before = [offered and getattr(transform, "pixels", False) for transform in self.transforms]
+        count = [*before, False].index(False)  # how many transforms come before the normalisation
+        pixels, rest = self.transforms[:count], self.transforms[count:]
         make = partial(_make, self.dataset, pixels, rest, self.seed, epoch)
         return Prefetch(make, tasks(position), self.num_workers, self.num_workers * self.prefetch_factor)
 
@@ -222,31 +224,34 @@ class DataLoader:
             "seed": self.seed,
             "shuffle": int(self.shuffle),
             "drop_last": int(self.drop_last),
+            "batch_size": self._made_with,
             "length": len(self.dataset),
         }
 
     def state_dict(self) -> dict[str, int]:
-        """Return plain ints: epoch, images given out in it, batch size, and what the order depends on."""
-        return {"epoch": self._epoch, "position": self._position, "batch_size": self.batch_size, **self._identity()}
+        """Return plain ints: epoch, images given out in it, the present batch size, and what the loader was made with."""
+        present = {"epoch": self._epoch, "position": self._position, "present_batch_size": self.batch_size}
+        return {**present, **self._identity()}
 
     def load_state_dict(self, state: dict) -> None:
-        """Set position and batch size; the next `iter()` gives the batches that were still to come.
+        """Set position and present batch size; the next `iter()` gives the batches that were still to come.
 
-        Raises StateError when `state` comes from a loader with another seed, order or dataset length.
+        Raises StateError when `state` comes from a loader that was made with another seed, order, batch size or dataset length.
         """
-        missing = sorted({"epoch", "position", "batch_size", *self._identity()} - set(state))
+        missing = sorted({"epoch", "position", "present_batch_size", *self._identity()} - set(state))
         if missing:
             raise StateError(f"DataLoader.load_state_dict: missing {', '.join(missing)}")
         for key, value in self._identity().items():
             if state[key] != value:
                 raise StateError(f"DataLoader.load_state_dict: {key} is {value!r} here and {state[key]!r} in the state")
         try:
-            epoch, position, size = (_index(state[key]) for key in ("epoch", "position", "batch_size"))
+            epoch, position, size = (_index(state[key]) for key in ("epoch", "position", "present_batch_size"))
         except TypeError:
-            raise StateError("DataLoader.load_state_dict: epoch, position and batch_size must be ints") from None
+            raise StateError("DataLoader.load_state_dict: epoch, position and present_batch_size must be ints") from None
         bound = self._total() if self.batch_sampler is None else np.inf
         if epoch < 0 or not 0 <= position <= bound or size < 1:
             raise StateError(
-                f"DataLoader.load_state_dict: epoch {epoch}, position {position}, batch_size {size} do not fit {bound} images"
+                f"DataLoader.load_state_dict: epoch {epoch}, position {position}, "
+                f"present_batch_size {size} are not of {bound} images"
             )
         self._epoch, self._position, self.batch_size, self._resume, self._owner = epoch, position, size, True, None

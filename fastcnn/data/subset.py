@@ -38,8 +38,15 @@ class Subset(ImageDataset):
     def labels(self) -> np.ndarray:  # type: ignore[override]
         return self.dataset.labels[self.indices]
 
+    @property
+    def offers_pixels(self) -> bool:
+        return self.dataset.offers_pixels
+
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self.dataset.stored(self.indices[index])
+
+    def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
+        return self.dataset.batch(self.indices[index])
 
     def finish(self, x: np.ndarray) -> np.ndarray:
         return self.dataset.finish(x)
@@ -86,16 +93,29 @@ class ConcatDataset(ImageDataset):
     def labels(self) -> np.ndarray:  # type: ignore[override]
         return np.concatenate([dataset.labels for dataset in self.datasets])
 
+    @property
+    def offers_pixels(self) -> bool:
+        return all(dataset.offers_pixels for dataset in self.datasets)
+
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
+        return self._gathered(index, [dataset.stored for dataset in self.datasets])
+
+    def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
+        if not self.offers_pixels:
+            return self._gathered(index, [dataset.batch for dataset in self.datasets])
+        return super().batch(index)
+
+    def _gathered(self, index, readers) -> tuple[np.ndarray, np.ndarray]:
         index = np.arange(*index.indices(len(self))) if isinstance(index, slice) else np.asarray(index)
         index = np.where(index < 0, index + len(self), index)
         which = np.searchsorted(self.cumulative_sizes, index, side="right")
         channels, height, width = self.shape
-        x, y = np.empty((len(index), height, width, channels), self.dtype), np.empty(len(index), np.int64)
+        dtype = readers[0](slice(0, 0))[0].dtype
+        x, y = np.empty((len(index), height, width, channels), dtype), np.empty(len(index), np.int64)
         for number in np.unique(which):
             mine = which == number
             before = self.cumulative_sizes[number] - len(self.datasets[number])
-            images, y[mine] = self.datasets[number].stored(index[mine] - before)
+            images, y[mine] = readers[number](index[mine] - before)
             x[mine] = images.transpose(0, 2, 3, 1)  # (n, C, H, W) -> (n, H, W, C)
         return x.transpose(0, 3, 1, 2), y
 

@@ -95,6 +95,7 @@ def test_an_older_iterator_does_not_move_the_position():
 def test_states_of_another_loader_are_refused():
     state = data.DataLoader(dataset(), 5, shuffle=True).state_dict()
     for other in (
+        data.DataLoader(dataset(), 6, shuffle=True),
         data.DataLoader(dataset(), 5, shuffle=True, seed=1),
         data.DataLoader(dataset(), 5, shuffle=True, drop_last=True),
         data.DataLoader(dataset(), 5),
@@ -103,7 +104,7 @@ def test_states_of_another_loader_are_refused():
         with pytest.raises(StateError, match="here and"):
             other.load_state_dict(state)
     loader = data.DataLoader(dataset(), 5, shuffle=True)
-    for change in ({"position": 24}, {"position": -1}, {"epoch": -1}, {"epoch": "x"}, {"batch_size": 0}):
+    for change in ({"position": 24}, {"position": -1}, {"epoch": -1}, {"epoch": "x"}, {"present_batch_size": 0}):
         with pytest.raises(StateError, match="epoch"):
             loader.load_state_dict({**state, **change})
     with pytest.raises(StateError, match="missing position"):
@@ -162,6 +163,19 @@ def test_transforms_of_pixels_come_before_the_normalisation():
     ((x, (y, other, share)),) = data.DataLoader(stored, 8, transform=[flip, data.MixUp()])
     wanted = stored.normalize(images[..., ::-1])
     np.testing.assert_allclose(x.numpy(), share * wanted[y] + (1 - share) * wanted[other], atol=1e-5)
+
+
+def test_a_data_set_with_a_batch_of_its_own_is_asked_for_it():
+    class Doubled(data.ArrayDataset):
+        def batch(self, index):
+            x, y = super().batch(index)
+            return x * 2, y
+
+    doubled = Doubled(np.ones((6, 1, 2, 2), "f4"), np.arange(6))
+    part = data.Subset(doubled, [1, 2])
+    for stored in (doubled, part, data.ConcatDataset([part, data.Subset(doubled, [5])])):
+        ((x, y),) = data.DataLoader(stored, 8, transform=data.RandomHorizontalFlip())
+        assert (x.numpy() == 2).all() and y.tolist() == stored.labels.tolist()
 
 
 def test_no_slower_than_slicing_an_array():
