@@ -40,7 +40,7 @@ class Subset(ImageDataset):
 
     @property
     def offers_pixels(self) -> bool:
-        return self.dataset.offers_pixels
+        return type(self).batch is Subset.batch and self.dataset.offers_pixels
 
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self.dataset.stored(self.indices[index])
@@ -95,7 +95,7 @@ class ConcatDataset(ImageDataset):
 
     @property
     def offers_pixels(self) -> bool:
-        return all(dataset.offers_pixels for dataset in self.datasets)
+        return type(self).batch is ConcatDataset.batch and all(dataset.offers_pixels for dataset in self.datasets)
 
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self._gathered(index, [dataset.stored for dataset in self.datasets])

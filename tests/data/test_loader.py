@@ -173,7 +173,14 @@ def test_a_data_set_with_a_batch_of_its_own_is_asked_for_it():
 
     doubled = Doubled(np.ones((6, 1, 2, 2), "f4"), np.arange(6))
     part = data.Subset(doubled, [1, 2])
-    for stored in (doubled, part, data.ConcatDataset([part, data.Subset(doubled, [5])])):
+
+    class Own(data.Subset):
+        def batch(self, index):
+            x, y = super().batch(index)
+            return x * 2, y
+
+    own = Own(data.ArrayDataset(doubled.images, doubled.labels), [3])
+    for stored in (doubled, part, own, data.ConcatDataset([part, data.Subset(doubled, [5])])):
         ((x, y),) = data.DataLoader(stored, 8, transform=data.RandomHorizontalFlip())
         assert (x.numpy() == 2).all() and y.tolist() == stored.labels.tolist()
 
