@@ -16,9 +16,10 @@ KERNELS = (1, 2, 3, 5, 7)
 MOST_MACS = 1_000_000  # keeps the reference at a few milliseconds; kernels use two threads from 200,000
 
 
-def count() -> int:
-    """Cases per op: FASTCNN_FUZZ, else 50,000 with FASTCNN_STRESS (`make stress`), else 400."""
-    return int(os.environ.get("FASTCNN_FUZZ", 50_000 if os.environ.get("FASTCNN_STRESS") else 400))
+def count(op: str = "") -> int:
+    """Cases per op: FASTCNN_FUZZ, else 100,000 with FASTCNN_STRESS (`make stress`), else 1,000 (convolution) or 400."""
+    usual = 1_000 if op.startswith("conv2d") else 400
+    return int(os.environ.get("FASTCNN_FUZZ", 100_000 if os.environ.get("FASTCNN_STRESS") else usual))
 
 
 def _size(rng, low=1, high=65) -> int:

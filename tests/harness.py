@@ -236,7 +236,7 @@ def digest(outputs) -> str:
     return sha.hexdigest()
 
 
-def check_threads(op, impl, case, *, isa=None, dtype="float32", counts=(1, 2, 3, 4)) -> None:
+def check_threads(op, impl, case, *, isa=None, dtype="float32", counts=(1, 2, 3, 4, 7, 8)) -> None:
     """Fail unless the outputs are the same bits for every thread count."""
     args = arguments(op, case, dtype)
     digests = {count: digest(call(impl, args, isa, count)) for count in counts}

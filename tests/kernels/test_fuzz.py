@@ -13,7 +13,7 @@ BLOCKS = 4
 @pytest.mark.parametrize("block", range(BLOCKS))
 @pytest.mark.parametrize("op", PROBLEMS)
 def test_random_case(op, block):
-    numbers, rejected = range(block, fuzz.count(), BLOCKS), 0
+    numbers, rejected = range(block, fuzz.count(op), BLOCKS), 0
     for number in numbers:
         case, how = fuzz.case(op, number)
         isa = harness.ISAS[number // BLOCKS % len(harness.ISAS)]
