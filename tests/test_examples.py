@@ -1,5 +1,7 @@
 """tests.test_examples: every example runs, on small data, in a process of its own."""
 
+import importlib.util
+import json
 import os
 import re
 import struct
@@ -53,6 +55,17 @@ def test_train_fashion_mnist(tmp_path):
     options = ["--epochs", 2, "--batch-size", 32, "--limit", 96, "--lr", 0.05, "--threads", 1, "--root", fashion_folder(tmp_path)]
     text = run("train_fashion_mnist.py", *options, cwd=tmp_path)
     assert len(re.findall(r"epoch \d: [\d.]+ s, test accuracy [\d.]+%", text)) == 2
+
+
+def test_training_strategies(tmp_path):
+    options = ["--epochs", 2, "--subset", 64, "--model", "lenet5", "--threads", 1, "--root", fashion_folder(tmp_path)]
+    text = run("training_strategies.py", *options, "--output", tmp_path / "s", cwd=tmp_path)
+    assert (tmp_path / "s.md").read_text() in text and (tmp_path / "s.md").read_text().count("\n") == 2 + 12
+    curves = json.loads((tmp_path / "s.json").read_text())["curves"]
+    assert [len(group) for group in curves.values()] == [4, 3, 5]
+    assert all(len(curve) == 2 and 0 <= curve[1][1] <= 1 for group in curves.values() for curve in group.values())
+    if importlib.util.find_spec("matplotlib"):
+        assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_prune_digits(tmp_path):
