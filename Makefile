@@ -1,5 +1,6 @@
 # Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
-#   make demo | test | lint | bench | bench-smoke | bench-peers | bench-fashion | test-peers | docs | size | stress | clean
+#   make demo | test | lint | bench | bench-smoke | bench-peers | bench-fashion | test-peers | docs | size | stress
+#        | arm64 | clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,7 +22,7 @@ PEERS_BUILT = $(PEERS)/.built
 CODE = fastcnn tests bench examples
 SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
 
-.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress clean build check-tools
+.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress arm64 clean build check-tools
 
 demo: $(BUILT)
 	$(VENV)/bin/fastcnn demo
@@ -69,6 +70,18 @@ size:
 # The counts that are used before a release: hours, not minutes.
 stress: $(DEV)
 	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q
+
+# The portable micro-kernels for arm64, compared with plain loops under an emulator (Debian: gcc-aarch64-linux-gnu qemu-user
+# libc6-dev-arm64-cross).
+ARM_CC ?= aarch64-linux-gnu-gcc
+ARM_RUN ?= qemu-aarch64
+UKR = fastcnn/kernels/ukr
+arm64:
+	@command -v $(ARM_CC) $(ARM_RUN) >/dev/null || { echo 'make: arm64 needs $(ARM_CC) and $(ARM_RUN)'; exit 1; }
+	mkdir -p build
+	$(ARM_CC) -O3 -std=gnu11 -fno-math-errno -fno-trapping-math -w -static -I$(UKR) -o build/ukr_arm64 \
+	    tests/arm64/ukr_test.c $(UKR)/ukr.c $(UKR)/ukr_generic.c -lm
+	$(ARM_RUN) build/ukr_arm64
 
 clean:
 	rm -rf $(VENV) $(PEERS) build dist *.egg-info bench/out .benchmarks .pytest_cache .mypy_cache .ruff_cache demo-report.html
