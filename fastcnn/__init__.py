@@ -20,13 +20,20 @@ from .threads import get_num_threads, set_num_threads
 __version__ = "0.1.0"
 
 _ROOMS = ("cli", "config", "cpu", "data", "graph", "io", "kernels", "prune", "report", "shapes", "sklearn", "threads", "train")
-_ELSEWHERE = {"show_config": "config", "save": "io", "load": "io"}
+_ELSEWHERE = {
+    "empty_cache": "kernels.memory",
+    "load": "io",
+    "memory_stats": "kernels.memory",
+    "save": "io",
+    "show_config": "config",
+}
 
 __all__ = [
     "Tensor",
     "argmax",
     "clamp",
     "concat",
+    "empty_cache",
     "enable_grad",
     "errors",
     "exp",
@@ -39,6 +46,7 @@ __all__ = [
     "log_softmax",
     "manual_seed",
     "matmul",
+    "memory_stats",
     "models",
     "nn",
     "no_grad",

@@ -3,10 +3,11 @@
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
+from cython.parallel cimport parallel, prange
 
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
@@ -14,6 +15,7 @@ from fastcnn.kernels.micro cimport (
     FC_CLAMP, FC_ELU, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID, FC_HARDSWISH, FC_LEAKY_RELU, FC_RELU6, FC_SIGMOID, FC_SILU,
     FC_SOFTPLUS, FC_TANH, fc_activation_job, fc_ukr, table,
 )
+from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
 
@@ -42,7 +44,7 @@ cdef cnp.ndarray flat(object array, str op, str name, int threads):
     cdef cnp.ndarray x = ready(np.asanyarray(array), op, name)
     if x.ndim == 4:
         return channels_last(x, op, name, threads)
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+    return ordered(x, threads)
 
 
 cdef cnp.ndarray result(cnp.ndarray x):
@@ -58,12 +60,24 @@ cdef int number(str kind) except -1:
         raise ArgumentError(f"activation: kind must be one of {', '.join(KINDS)}, got {kind!r}") from None
 
 
-cdef void run(fc_activation_job all_, Py_ssize_t item, const fc_ukr *u, Py_ssize_t n, int threads) noexcept nogil:
+cdef struct Activation:
+    const fc_ukr *u
+    fc_activation_job all_
+    Py_ssize_t n
+    int threads
+
+
+cdef int run(const void *job) noexcept nogil:
     """Cut the job into tasks of RUN values."""
+    cdef const Activation *p = <const Activation *>job
     cdef Py_ssize_t t
-    all_.past_cache = exceeds_cache(<double>n * item)
-    for t in prange((n + RUN - 1) // RUN, num_threads=threads, schedule="static"):
-        run_one(all_, item, u, t * RUN, min(<Py_ssize_t>RUN, n - t * RUN))
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange((p.n + RUN - 1) // RUN, schedule="static"):
+            run_one(p.all_, p.u.item, p.u, t * RUN, min(<Py_ssize_t>RUN, p.n - t * RUN))
+        fc_restore(floats)
+    return 0
 
 
 cdef void run_one(fc_activation_job job, Py_ssize_t item, const fc_ukr *u, Py_ssize_t at, Py_ssize_t n) noexcept nogil:
@@ -78,14 +92,12 @@ cdef void run_one(fc_activation_job job, Py_ssize_t item, const fc_ukr *u, Py_ss
 def activation_forward(x, str kind, double p=0, double q=0, *, int threads=1):
     """Return the activation `kind` with parameters p and q of any array; an image comes back channels-last."""
     cdef cnp.ndarray a = flat(x, kind, "x", threads), y = result(a)
-    cdef fc_activation_job job
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef Py_ssize_t n = a.size
-    job.kind, job.p, job.q = number(kind), p, q
-    job.out, job.dy, job.x = cnp.PyArray_BYTES(y), NULL, cnp.PyArray_BYTES(a)
-    threads = crew(COST * 2.0 * n * u.item, threads)
-    with nogil:
-        run(job, u.item, u, n, threads)
+    cdef Activation job
+    job.u, job.n, job.threads = table(a.itemsize), a.size, crew(COST * 2.0 * a.size * a.itemsize, threads)
+    job.all_.kind, job.all_.p, job.all_.q = number(kind), p, q
+    job.all_.out, job.all_.dy, job.all_.x = cnp.PyArray_BYTES(y), NULL, cnp.PyArray_BYTES(a)
+    job.all_.past_cache = exceeds_cache(<double>a.size * a.itemsize)
+    emit(run, &job, sizeof(job), (y, a))
     return y
 
 
@@ -97,12 +109,10 @@ def activation_backward(dy, x, str kind, double p=0, double q=0, *, int threads=
     if g.dtype != a.dtype:
         raise DtypeError(f"{kind}: dy must be like x, got {g.dtype} and {a.dtype}")
     dx = result(g)
-    cdef fc_activation_job job
-    cdef const fc_ukr *u = table(g.itemsize)
-    cdef Py_ssize_t n = g.size
-    job.kind, job.p, job.q = number(kind), p, q
-    job.out, job.dy, job.x = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(a)
-    threads = crew(COST * 3.0 * n * u.item, threads)
-    with nogil:
-        run(job, u.item, u, n, threads)
+    cdef Activation job
+    job.u, job.n, job.threads = table(g.itemsize), g.size, crew(COST * 3.0 * g.size * g.itemsize, threads)
+    job.all_.kind, job.all_.p, job.all_.q = number(kind), p, q
+    job.all_.out, job.all_.dy, job.all_.x = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(a)
+    job.all_.past_cache = exceeds_cache(<double>g.size * g.itemsize)
+    emit(run, &job, sizeof(job), (dx, g, a))
     return dx

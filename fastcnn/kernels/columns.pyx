@@ -5,14 +5,17 @@ the speed of 64. Its columns are folded onto the channels at the end. Nothing he
 results are float64 and are added in their order.
 """
 
-import numpy as np
-
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
-from fastcnn.kernels.layout cimport channels_last, crew
-from fastcnn.kernels.memory cimport Block, block
+from fastcnn.errors import DtypeError
+
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.layout cimport crew, rows_of
+from fastcnn.kernels.memory cimport Block, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_ukr, table
+from fastcnn.kernels.strided cimport ordered
+from fastcnn.kernels.strided import copy
 
 cnp.import_array()
 
@@ -90,34 +93,74 @@ cdef void counts(double *count, const Columns *c) noexcept nogil:
         count[c.blocks - 1] = c.tail
 
 
-cdef void sum_columns(const fc_ukr *u, const Columns *c, const char *x, double *out, double *part, char *scratch,
-                      int threads) noexcept nogil:
-    cdef Py_ssize_t task, width = scratch_width(c)
+cdef struct Sum:
+    const fc_ukr *u
+    char *out            # OUT  channels
+    const char *x        # IN   the matrix
+    double *sums         # scratch: channels, then the partial results
+    char *scratch
+    Columns columns
+    double divisor
+    int threads
+
+
+cdef int sum_columns(const void *job) noexcept nogil:
+    cdef const Sum *p = <const Sum *>job
+    cdef const Columns *c = &p.columns
+    cdef Py_ssize_t task, k, width = scratch_width(c)
+    cdef double *part = p.sums + c.channels
     cdef Tile t
-    for task in prange(c.tasks, num_threads=threads, schedule="static"):
-        t = tile(c, task)
-        u.column_sums(part + t.part, scratch + threadid() * width * u.item, x + t.at * u.item, t.rows, t.width, t.stride)
-    u.fold(out, part, c.blocks, c.channels)
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for task in prange(c.tasks, schedule="static"):
+            t = tile(c, task)
+            p.u.column_sums(part + t.part, p.scratch + threadid() * width * p.u.item, p.x + t.at * p.u.item, t.rows, t.width,
+                            t.stride)
+        fc_restore(floats)
+    floats = fc_flush()
+    p.u.fold(p.sums, part, c.blocks, c.channels)
+    for k in range(c.channels):
+        if p.u.item == 4:
+            (<float *>p.out)[k] = <float>(p.sums[k] / p.divisor)
+        else:
+            (<double *>p.out)[k] = p.sums[k] / p.divisor
+    fc_restore(floats)
+    return 0
+
+
+cdef cnp.ndarray summed(cnp.ndarray x, Py_ssize_t rows, Py_ssize_t channels, tuple shape, double divisor, int threads):
+    """The sums of the columns of a dense matrix, divided, as an array of `shape`."""
+    cdef cnp.ndarray out = empty_like_shape(shape, x.dtype.num)
+    cdef Sum p
+    cdef Block parts, scratch
+    p.u, p.out, p.x, p.divisor = table(x.itemsize), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), divisor
+    p.columns, p.threads = plan(p.u, rows, channels), crew(<double>x.size * x.itemsize, threads)
+    parts = block((p.columns.blocks + 1) * channels * sizeof(double))
+    scratch = block(p.threads * scratch_width(&p.columns) * p.u.item)
+    p.sums, p.scratch = <double *>parts.data, scratch.data
+    emit(sum_columns, &p, sizeof(p), (out, x))
+    return out
 
 
 def conv2d_backward_bias(dy, *, int threads=1):
-    """Return db (channels,): the sum of dy (batch, channels, height, width) over batch and image.
+    """Return db (channels,): the sum of dy (batch, channels) or (batch, channels, height, width) over all other axes.
 
     float32 or float64, any strides. Reads dy once.
     """
-    cdef cnp.ndarray g = channels_last(dy, "conv2d", "dy", threads)
+    cdef cnp.ndarray g = rows_of(dy, "conv2d", "dy", threads)
     cdef Py_ssize_t channels = cnp.PyArray_DIM(g, 1)
-    cdef cnp.ndarray sums = np.zeros(channels, dtype=np.float64)
-    cdef const fc_ukr *u = table(g.itemsize)
-    cdef const char *x = cnp.PyArray_BYTES(g)
-    cdef double *out = <double *>cnp.PyArray_BYTES(sums)
-    cdef Columns c
-    cdef Block parts, scratch
-    if g.size:
-        c = plan(u, g.size // channels, channels)
-        threads = crew(<double>g.size * u.item, threads)
-        parts = block(c.blocks * channels * sizeof(double))
-        scratch = block(threads * scratch_width(&c) * u.item)
-        with nogil:
-            sum_columns(u, &c, x, out, <double *>parts.data, scratch.data, threads)
-    return sums.astype(g.dtype, copy=False)
+    return summed(g, g.size // channels if channels else 0, channels, (channels,), 1.0, threads)
+
+
+def total(x, double divisor=1.0, *, int threads=1):
+    """Return the sum of all values of x, divided by `divisor`, as an array of shape (); partial sums are float64."""
+    cdef cnp.ndarray a = x
+    if a.dtype.char not in "fd":
+        raise DtypeError(f"total: x must be float32 or float64, got {a.dtype}")
+    # channels-last images stay as they are: the order of the terms is that of the memory
+    if a.ndim == 4:
+        a = rows_of(a, "total", "x", threads)
+    else:
+        a = ordered(a if a.flags.aligned and a.dtype.isnative else copy(a), threads)
+    return summed(a, a.size, 1, (), divisor, threads)

@@ -1,8 +1,8 @@
-import numpy as np
+from numpy import ndarray
 
 def cross_entropy_forward(
-    logits: np.ndarray, target: np.ndarray, label_smoothing: float = 0.0, *, threads: int = 1
-) -> tuple[np.ndarray, np.ndarray]: ...
+    logits, target, label_smoothing: float = 0.0, *, ignore_index: int = -100, reduction: str = "none", threads: int = 1
+) -> tuple[ndarray, ndarray]: ...
 def cross_entropy_backward(
-    dloss: np.ndarray, probs: np.ndarray, target: np.ndarray, label_smoothing: float = 0.0, *, threads: int = 1
-) -> np.ndarray: ...
+    dloss, probs, target, label_smoothing: float = 0.0, *, ignore_index: int = -100, reduction: str = "none", threads: int = 1
+) -> ndarray: ...

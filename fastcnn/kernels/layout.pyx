@@ -11,9 +11,11 @@ from cython.parallel cimport prange
 
 from fastcnn.errors import ShapeError
 
+from fastcnn.kernels.entry cimport emit
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport fc_ukr, table
+from fastcnn.kernels.strided cimport copy_into, ordered
 
 cnp.import_array()
 
@@ -54,19 +56,31 @@ cdef bint has_planes(cnp.ndarray x) noexcept:
     return (iw == 1 or cnp.PyArray_STRIDE(x, 3) == step) and (ih == 1 or cnp.PyArray_STRIDE(x, 2) == iw * step)
 
 
-cdef void transpose_images(const fc_ukr *u, char *dst, Py_ssize_t d_batch, Py_ssize_t ldd, const char *src, Py_ssize_t s_batch,
-                           Py_ssize_t lds, Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t pixels, bint to_pixels,
-                           int threads) noexcept nogil:
-    """Each image: pixels x channels from channels x pixels (to_pixels), or the inverse. Strides in elements."""
-    cdef Py_ssize_t blocks = (pixels + PIXELS - 1) // PIXELS, t, n, p, count
-    for t in prange(batch * blocks, num_threads=threads, schedule="static"):
+cdef struct Transpose:
+    # each image: pixels x channels from channels x pixels (to_pixels), or the inverse; strides in elements
+    const fc_ukr *u
+    char *dst
+    const char *src
+    Py_ssize_t d_batch, ldd, s_batch, lds
+    Py_ssize_t batch, channels, pixels
+    bint to_pixels
+    int threads
+
+
+cdef int transpose_images(const void *job) noexcept nogil:
+    cdef const Transpose *p = <const Transpose *>job
+    cdef Py_ssize_t blocks = (p.pixels + PIXELS - 1) // PIXELS, t, n, at, count
+    for t in prange(p.batch * blocks, num_threads=p.threads, schedule="static"):
         n = t // blocks
-        p = t % blocks * PIXELS
-        count = min(<Py_ssize_t>PIXELS, pixels - p)
-        if to_pixels:
-            u.transpose(dst + (n * d_batch + p * ldd) * u.item, ldd, src + (n * s_batch + p) * u.item, lds, channels, count)
+        at = t % blocks * PIXELS
+        count = min(<Py_ssize_t>PIXELS, p.pixels - at)
+        if p.to_pixels:
+            p.u.transpose(p.dst + (n * p.d_batch + at * p.ldd) * p.u.item, p.ldd, p.src + (n * p.s_batch + at) * p.u.item, p.lds,
+                          p.channels, count)
         else:
-            u.transpose(dst + (n * d_batch + p) * u.item, ldd, src + (n * s_batch + p * lds) * u.item, lds, count, channels)
+            p.u.transpose(p.dst + (n * p.d_batch + at) * p.u.item, p.ldd, p.src + (n * p.s_batch + at * p.lds) * p.u.item, p.lds,
+                          count, p.channels)
+    return 0
 
 
 cdef cnp.ndarray image(object array, str op, str name):
@@ -80,22 +94,20 @@ cdef cnp.ndarray channels_last(object array, str op, str name, int threads):
     """Return `array` (rank 4, float32 or float64) as a dense channels-last image that a kernel can read: itself if it is one."""
     cdef cnp.ndarray x = image(array, op, name), y
     cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1)
-    cdef Py_ssize_t ih = cnp.PyArray_DIM(x, 2), iw = cnp.PyArray_DIM(x, 3), s_batch, s_channel
-    cdef const fc_ukr *u
-    cdef char *dst
-    cdef const char *src
+    cdef Py_ssize_t ih = cnp.PyArray_DIM(x, 2), iw = cnp.PyArray_DIM(x, 3)
+    cdef Transpose p
     if dense(x, 0, 2, 3, 1):
         return x
     y = empty_nchw(batch, channels, ih, iw, x.dtype.num)
     if x.size == 0 or not has_planes(x):
-        y[...] = x
+        copy_into(y, x, threads)
         return y
-    u = table(x.itemsize)
-    dst, src = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x)
-    s_batch, s_channel = cnp.PyArray_STRIDE(x, 0) // u.item, cnp.PyArray_STRIDE(x, 1) // u.item
-    threads = crew(2.0 * x.size * u.item, threads)
-    with nogil:
-        transpose_images(u, dst, channels * ih * iw, channels, src, s_batch, s_channel, batch, channels, ih * iw, True, threads)
+    p.u, p.dst, p.src = table(x.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x)
+    p.d_batch, p.ldd = channels * ih * iw, channels
+    p.s_batch, p.lds = cnp.PyArray_STRIDE(x, 0) // x.itemsize, cnp.PyArray_STRIDE(x, 1) // x.itemsize
+    p.batch, p.channels, p.pixels, p.to_pixels = batch, channels, ih * iw, True
+    p.threads = crew(2.0 * x.size * x.itemsize, threads)
+    emit(transpose_images, &p, sizeof(p), (y, x))
     return y
 
 
@@ -107,7 +119,7 @@ cdef cnp.ndarray rows_of(object array, str op, str name, int threads):
     x = ready(array, op, name)
     if x.ndim != 2:
         raise ShapeError(f"{op}: {name} must have 2 or 4 axes (batch, channels, ...), got {name}.shape={np.shape(array)}")
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+    return ordered(x, threads)
 
 
 def to_channels_last(x, *, int threads=1):
@@ -126,19 +138,16 @@ def to_contiguous(x, *, int threads=1):
     cdef cnp.ndarray a = image(x, "to_contiguous", "x"), y
     cdef Py_ssize_t batch = cnp.PyArray_DIM(a, 0), channels = cnp.PyArray_DIM(a, 1)
     cdef Py_ssize_t ih = cnp.PyArray_DIM(a, 2), iw = cnp.PyArray_DIM(a, 3)
-    cdef const fc_ukr *u
-    cdef char *dst
-    cdef const char *src
+    cdef Transpose p
     if a.flags.c_contiguous:
         return a
     y = empty_like_shape((batch, channels, ih, iw), a.dtype.num)
     if a.size == 0 or not dense(a, 0, 2, 3, 1):
-        y[...] = a
+        copy_into(y, a, threads)
         return y
-    u = table(a.itemsize)
-    dst, src = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a)
-    threads = crew(2.0 * a.size * u.item, threads)
-    with nogil:
-        transpose_images(u, dst, channels * ih * iw, ih * iw, src, channels * ih * iw, channels, batch, channels, ih * iw, False,
-                         threads)
+    p.u, p.dst, p.src = table(a.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a)
+    p.d_batch, p.ldd, p.s_batch, p.lds = channels * ih * iw, ih * iw, channels * ih * iw, channels
+    p.batch, p.channels, p.pixels, p.to_pixels = batch, channels, ih * iw, False
+    p.threads = crew(2.0 * a.size * a.itemsize, threads)
+    emit(transpose_images, &p, sizeof(p), (y, a))
     return y

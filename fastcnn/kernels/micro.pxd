@@ -1,6 +1,11 @@
 # kernels.micro: the micro-kernel tables as Cython sees them; the structs are documented in ukr/ukr.h.
 
+from libc.stdint cimport uint8_t
+
 cdef extern from "ukr.h" nogil:
+    enum:
+        FC_ADD, FC_SUB, FC_MUL, FC_DIV
+
     ctypedef struct fc_tile_job:
         void *c
         const void *a
@@ -138,6 +143,11 @@ cdef extern from "ukr.h" nogil:
         void fold(double *out, const double *part, Py_ssize_t blocks, Py_ssize_t width) noexcept nogil
         void transpose(void *dst, Py_ssize_t ldd, const void *src, Py_ssize_t lds, Py_ssize_t rows,
                        Py_ssize_t cols) noexcept nogil
+        void binary_row(int op, void *z, Py_ssize_t sz, const void *a, Py_ssize_t sa, const void *b, Py_ssize_t sb,
+                        Py_ssize_t n) noexcept nogil
+        void survive(uint8_t *kept, const float *draw, Py_ssize_t n, float p) noexcept nogil
+        void drop(void *y, const void *x, const uint8_t *kept, Py_ssize_t n, double scale) noexcept nogil
+        void blend(void *running, const void *statistic, Py_ssize_t n, double momentum, double factor) noexcept nogil
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil

@@ -7,10 +7,12 @@ from cython.parallel cimport prange
 
 from fastcnn.errors import DtypeError, ShapeError
 
+from fastcnn.kernels.entry cimport emit
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport fc_ukr, table
+from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
 
@@ -18,12 +20,34 @@ cdef enum:
     RUN = 16384  # values of one task
 
 
+cdef struct Relu:
+    const fc_ukr *u
+    char *out
+    const char *x            # IN   x forward, dy backward
+    const char *y            # IN   backward only, else NULL
+    Py_ssize_t n
+    bint past_cache
+    int threads
+
+
+cdef int relu_all(const void *job) noexcept nogil:
+    """Comparisons only, which cost nothing on denormals: the floating-point state stays, denormals pass as they are."""
+    cdef const Relu *p = <const Relu *>job
+    cdef Py_ssize_t t, at, count
+    for t in prange((p.n + RUN - 1) // RUN, num_threads=p.threads, schedule="static"):
+        at = t * RUN * p.u.item
+        count = min(<Py_ssize_t>RUN, p.n - t * RUN)
+        if p.y == NULL:
+            p.u.relu(p.out + at, p.x + at, count, p.past_cache)
+        else:
+            p.u.relu_mask(p.out + at, p.x + at, p.y + at, count, p.past_cache)
+    return 0
+
+
 cdef cnp.ndarray flat(object array, str name, int threads):
     """`array` with its values in a row: images channels-last, other ranks in C order."""
     cdef cnp.ndarray x = ready(np.asanyarray(array), "relu", name)
-    if x.ndim == 4:
-        return channels_last(x, "relu", name, threads)
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+    return channels_last(x, "relu", name, threads) if x.ndim == 4 else ordered(x, threads)
 
 
 cdef cnp.ndarray result(cnp.ndarray x):
@@ -35,35 +59,24 @@ cdef cnp.ndarray result(cnp.ndarray x):
 def relu_forward(x, *, int threads=1):
     """Return max(x, 0), NaN stays NaN. Any rank; an image comes back channels-last, other ranks in C order."""
     cdef cnp.ndarray a = flat(x, "x", threads), y = result(a)
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef const char *src = cnp.PyArray_BYTES(a)
-    cdef char *dst = cnp.PyArray_BYTES(y)
-    cdef Py_ssize_t n = a.size, t
-    cdef bint past_cache = exceeds_cache(<double>n * u.item)
-    threads = crew(2.0 * n * u.item, threads)
-    with nogil:
-        for t in prange((n + RUN - 1) // RUN, num_threads=threads, schedule="static"):
-            u.relu(dst + t * RUN * u.item, src + t * RUN * u.item, min(<Py_ssize_t>RUN, n - t * RUN), past_cache)
+    cdef Relu p
+    p.u, p.out, p.x, p.y, p.n = table(a.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a), NULL, a.size
+    p.past_cache, p.threads = exceeds_cache(<double>a.size * a.itemsize), crew(2.0 * a.size * a.itemsize, threads)
+    emit(relu_all, &p, sizeof(p), (y, a))
     return y
 
 
 def relu_backward(dy, y, *, int threads=1):
     """Return dy where y > 0, else 0; `y` is the output of the forward pass. Memory order as in relu_forward."""
     cdef cnp.ndarray g = flat(dy, "dy", threads), out = flat(y, "y", threads), dx
+    cdef Relu p
     if np.shape(g) != np.shape(out):
         raise ShapeError(f"relu: dy must be like y, got dy.shape={np.shape(g)}, y.shape={np.shape(out)}")
     if g.dtype != out.dtype:
         raise DtypeError(f"relu: dy must be like y, got {g.dtype} and {out.dtype}")
     dx = result(g)
-    cdef const fc_ukr *u = table(g.itemsize)
-    cdef const char *src = cnp.PyArray_BYTES(g)
-    cdef const char *mask = cnp.PyArray_BYTES(out)
-    cdef char *dst = cnp.PyArray_BYTES(dx)
-    cdef Py_ssize_t n = g.size, t
-    cdef bint past_cache = exceeds_cache(<double>n * u.item)
-    threads = crew(3.0 * n * u.item, threads)
-    with nogil:
-        for t in prange((n + RUN - 1) // RUN, num_threads=threads, schedule="static"):
-            u.relu_mask(dst + t * RUN * u.item, src + t * RUN * u.item, mask + t * RUN * u.item,
-                        min(<Py_ssize_t>RUN, n - t * RUN), past_cache)
+    p.u, p.out, p.x, p.y = table(g.itemsize), cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(out)
+    p.n, p.past_cache = g.size, exceeds_cache(<double>g.size * g.itemsize)
+    p.threads = crew(3.0 * g.size * g.itemsize, threads)
+    emit(relu_all, &p, sizeof(p), (dx, g, out))
     return dx

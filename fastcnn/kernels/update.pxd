@@ -13,18 +13,22 @@ cdef struct Parameter:
     int group
     fc_update options   # of this step
 
+cdef struct Step:
+    Parameter *table
+    const fc_update *groups
+    fc_rule rules[2]    # of float32 and float64
+    Py_ssize_t n
+    int threads
+
 cdef class Update:
     cdef readonly str rule
     cdef int number
     cdef bint busy
-    cdef Py_ssize_t n, total
+    cdef Py_ssize_t n
     cdef int n_groups
     cdef Parameter *table
     cdef fc_update *groups
-    cdef fc_rule rules[2]  # of float32 and float64
     cdef list bound, kept, elsewhere
     cdef object state_of(self, dict state, name, cnp.ndarray p)
     cpdef list aim(self, list data, list grads, list states)
-    cdef void run(self, int threads) noexcept nogil
-    cdef void prepare(self) noexcept nogil
-    cdef void share(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil
+    cdef int emit_step(self, list grads, int threads) except -1

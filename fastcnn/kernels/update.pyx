@@ -6,20 +6,24 @@ nothing but the arrays; each thread gets one range of it, the same at each step,
 value is computed alone: the same bits for every number of threads.
 
 What a step needs beside the arrays stands in memory: options of a group, which `set_options` writes, and counts of steps, which
-the step itself raises. So `run` can be repeated without Python.
+the step itself raises. So `run` can be repeated without Python; a captured step does so with a table of its own.
 """
 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
+from cython.parallel cimport parallel, prange
 from libc.math cimport pow, sqrt
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError, StateError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, recording, unrecorded
 from fastcnn.kernels.layout import to_contiguous
+from fastcnn.kernels.memory cimport Block, block
 from fastcnn.kernels.micro cimport fc_rule, fc_ukr, fc_update, table
+from fastcnn.kernels.strided cimport copy_into, empty_in_order_of
 
 cnp.import_array()
 
@@ -69,8 +73,8 @@ cdef cnp.ndarray in_order_of(cnp.ndarray a, cnp.ndarray p):
         return a
     if a.ndim == 4 and p.flags.c_contiguous:
         return to_contiguous(a)
-    out = np.empty_like(p)  # keeps the order of the axes in memory
-    out[...] = a
+    out = empty_in_order_of(p, np.shape(p), p.dtype.num)
+    copy_into(out, a, 1)
     return out
 
 
@@ -188,7 +192,6 @@ cdef class Update:
         if len(data) != self.n or len(grads) != self.n or len(states) != self.n:
             raise ArgumentError(f"aim: {len(data)} parameters, {len(grads)} gradients and {len(states)} states for {self.n}")
         self.kept = [grads]
-        self.rules[0], self.rules[1] = rule_of(self.number, 4), rule_of(self.number, 8)
         for i in range(self.n):
             e = &self.table[i]
             e.g = NULL
@@ -220,77 +223,104 @@ cdef class Update:
         if stale:
             self.kept = None
             return stale
+        if self.elsewhere:
+            unrecorded("an optimizer's step on a parameter with holes in its memory")
         for a, worked, _ in self.elsewhere:
             worked[...] = a
         self.busy = True
-        with nogil:
-            self.run(threads)
-        self.busy = False
+        try:
+            self.emit_step(grads, threads)
+        finally:
+            self.busy = False
         for a, worked, i in self.elsewhere:
             if grads[i] is not None:
                 a[...] = worked
         self.kept = None
         return stale
 
-    cdef void run(self, int threads) noexcept nogil:
-        """One step with the arrays of the last `aim`, which the caller keeps alive."""
-        cdef int t
-        self.prepare()
-        if self.total < SERIAL or threads <= 1:
-            self.share(0, self.total)
-            return
-        threads = min(threads, MAX_THREADS)
-        for t in prange(threads, num_threads=threads, schedule="static"):
-            self.share(self.total * t // threads, self.total * (t + 1) // threads)
+    cdef int emit_step(self, list grads, int threads) except -1:
+        """Run the step; a recording gets a table of its own, since the next step points this one at other gradients."""
+        cdef Step p
+        cdef Block copy
+        cdef list held = [self]
+        p.table, p.groups, p.n, p.threads = self.table, self.groups, self.n, max(1, min(threads, MAX_THREADS))
+        p.rules[0], p.rules[1] = rule_of(self.number, 4), rule_of(self.number, 8)
+        if recording():
+            copy = block(max(self.n, 1) * sizeof(Parameter))
+            memcpy(copy.data, self.table, self.n * sizeof(Parameter))
+            p.table = <Parameter *>copy.data
+            held.append(copy)
+            held.extend(self.kept[0])
+            held.extend(self.kept[1:])
+            for i in range(self.n):
+                if grads[i] is not None:
+                    held.extend([self.bound[i][0], *self.bound[i][3], self.bound[i][4]])
+        return emit(run, &p, sizeof(p), tuple(held))
 
-    cdef void prepare(self) noexcept nogil:
-        """Raise the counts, work out the options of each parameter, and lay the parameters end to end."""
-        cdef Py_ssize_t i
-        cdef Parameter *e
-        cdef Parameter *last = NULL
-        cdef long long count, last_count = -1
-        self.total = 0
-        for i in range(self.n):
-            e = &self.table[i]
-            e.start = self.total
-            if e.g == NULL:
-                continue
-            self.total += e.n
-            count = 0
-            if e.count != NULL:
-                e.count[0] += 1
-                count = e.count[0]
-            if last != NULL and last.group == e.group and last_count == count:
-                e.options = last.options
-            else:
-                e.options = self.groups[e.group]
-                follow(&e.options, count)
-            last, last_count = e, count
 
-    cdef void share(self, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
-        """Run the tasks that start at begin <= place < end of the list."""
-        cdef Py_ssize_t low = 0, high = self.n, middle, place, stop
-        cdef int k
-        cdef Parameter *e
-        cdef void *states[3]
-        while high - low > 1:  # the last parameter that starts at `begin` or before
-            middle = (low + high) // 2
-            if self.table[middle].start <= begin:
-                low = middle
-            else:
-                high = middle
-        while low < self.n and self.table[low].start < end:
-            e = &self.table[low]
-            low += 1
-            if e.g == NULL:
-                continue
-            place = next_task(begin - e.start, e.head)
-            while place < e.n and e.start + place < end:
-                stop = min(e.n, e.head if place < e.head else place + RUN)
-                for k in range(3):
-                    states[k] = NULL if e.states[k] == NULL else <char *>e.states[k] + place * e.item
-                self.rules[e.item == 8](e.p + place * e.item, e.g + place * e.item, states, stop - place, &e.options)
-                place = stop
+cdef int run(const void *job) noexcept nogil:
+    """One step; changes the table that the job points to."""
+    cdef const Step *p = <const Step *>job
+    cdef Py_ssize_t total = prepare(p), t
+    cdef int threads = 1 if total < SERIAL else p.threads
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=threads):
+        floats = fc_flush()
+        for t in prange(threads, schedule="static"):
+            share(p, total * t // threads, total * (t + 1) // threads)
+        fc_restore(floats)
+    return 0
+
+
+cdef Py_ssize_t prepare(const Step *p) noexcept nogil:
+    """Raise the counts, work out the options of each parameter, lay the parameters end to end and return their length."""
+    cdef Py_ssize_t i, total = 0
+    cdef Parameter *e
+    cdef Parameter *last = NULL
+    cdef long long count, last_count = -1
+    for i in range(p.n):
+        e = &p.table[i]
+        e.start = total
+        if e.g == NULL:
+            continue
+        total += e.n
+        count = 0
+        if e.count != NULL:
+            e.count[0] += 1
+            count = e.count[0]
+        if last != NULL and last.group == e.group and last_count == count:
+            e.options = last.options
+        else:
+            e.options = p.groups[e.group]
+            follow(&e.options, count)
+        last, last_count = e, count
+    return total
+
+
+cdef void share(const Step *p, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+    """Run the tasks that start at begin <= place < end of the list."""
+    cdef Py_ssize_t low = 0, high = p.n, middle, place, stop
+    cdef int k
+    cdef Parameter *e
+    cdef void *states[3]
+    while high - low > 1:  # the last parameter that starts at `begin` or before
+        middle = (low + high) // 2
+        if p.table[middle].start <= begin:
+            low = middle
+        else:
+            high = middle
+    while low < p.n and p.table[low].start < end:
+        e = &p.table[low]
+        low += 1
+        if e.g == NULL:
+            continue
+        place = next_task(begin - e.start, e.head)
+        while place < e.n and e.start + place < end:
+            stop = min(e.n, e.head if place < e.head else place + RUN)
+            for k in range(3):
+                states[k] = NULL if e.states[k] == NULL else <char *>e.states[k] + place * e.item
+            p.rules[e.item == 8](e.p + place * e.item, e.g + place * e.item, states, stop - place, &e.options)
+            place = stop
 
 
 cdef void follow(fc_update *o, long long count) noexcept nogil:

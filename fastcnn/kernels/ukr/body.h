@@ -8,6 +8,7 @@
 
 #include "activation.h"
 #include "depthwise.h"
+#include "elementwise.h"
 #include "gemm.h"
 #include "norm.h"
 #include "pool.h"
@@ -39,6 +40,10 @@ const fc_ukr FC_FN(table) = {
     .column_sums = FC_FN(column_sums),
     .fold = FC_FN(fold),
     .transpose = FC_FN(transpose),
+    .binary_row = FC_FN(binary_row),
+    .survive = FC_FN(survive),
+    .drop = FC_FN(drop),
+    .blend = FC_FN(blend),
     .max_row = FC_FN(max_row),
     .mean_row = FC_FN(mean_row),
     .spread_row = FC_FN(spread_row),

@@ -157,6 +157,8 @@ typedef struct {
     ptrdiff_t width, first, last, y_pixel, x_pixel, n_ahead;
 } fc_depthwise_weight_job;
 
+enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV }; /* of binary_row */
+
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
  * of steps. Each optimizer reads its own. */
 typedef struct {
@@ -198,6 +200,12 @@ typedef struct {
     void (*column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride);
     void (*fold)(double *out, const double *part, ptrdiff_t blocks, ptrdiff_t width);
     void (*transpose)(void *dst, ptrdiff_t ldd, const void *src, ptrdiff_t lds, ptrdiff_t rows, ptrdiff_t cols);
+
+    /* elementwise.h */
+    void (*binary_row)(int op, void *z, ptrdiff_t sz, const void *a, ptrdiff_t sa, const void *b, ptrdiff_t sb, ptrdiff_t n);
+    void (*survive)(uint8_t *kept, const float *draw, ptrdiff_t n, float p);
+    void (*drop)(void *y, const void *x, const uint8_t *kept, ptrdiff_t n, double scale);
+    void (*blend)(void *running, const void *statistic, ptrdiff_t n, double momentum, double factor);
 
     /* pool.h */
     void (*max_row)(const fc_window_job *job);

@@ -1,0 +1,18 @@
+# kernels.strided: arrays of any strides, walked row by row.
+
+cimport numpy as cnp
+
+cdef enum:
+    AXES = 16
+
+cdef struct Walk:
+    int ndim                     # after axes that lie behind one another were made one; at least 1
+    Py_ssize_t rows              # product of all sizes but the last
+    Py_ssize_t shape[AXES]       # slowest first, in the memory order of operand 0
+    Py_ssize_t step[3][AXES]     # bytes, of each operand
+
+cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b)
+cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
+cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1
+cdef cnp.ndarray ordered(cnp.ndarray x, int threads)
+cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum)

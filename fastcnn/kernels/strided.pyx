@@ -1,0 +1,219 @@
+"""kernels.strided: copies between arrays of any strides: NumPy's assignment with threads, in a form that is recorded.
+
+Axes are walked in the memory order of what is written, and those that lie behind one another count as one.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from fastcnn.kernels.entry cimport emit, unrecorded
+from fastcnn.kernels.memory cimport empty_like_shape
+
+cnp.import_array()
+
+cdef enum:
+    TASK_BYTES = 64 * 1024      # of one task
+    SERIAL_BYTES = 128 * 1024   # as in kernels.layout
+
+
+cdef struct Copy:
+    char *dst
+    const char *src
+    Py_ssize_t item
+    Walk walk
+    int threads
+
+
+cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b):
+    """Fill `w` for operands that broadcast to the shape of `out` (a and b may be None); False when there are too many axes."""
+    cdef int order[AXES]
+    cdef int ndim = out.ndim, i, k, n = 0, at
+    cdef bint merged
+    if ndim > AXES:
+        return False
+    for i in range(ndim):  # insertion sort by the strides of out, largest first
+        if cnp.PyArray_DIM(out, i) == 1:
+            continue
+        k = n
+        while k > 0 and abs(cnp.PyArray_STRIDE(out, order[k - 1])) < abs(cnp.PyArray_STRIDE(out, i)):
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+        n += 1
+    w.ndim, w.rows = 0, 1
+    for i in range(n):
+        at = w.ndim
+        w.shape[at] = cnp.PyArray_DIM(out, order[i])
+        w.step[0][at] = cnp.PyArray_STRIDE(out, order[i])
+        w.step[1][at] = step_of(a, order[i] - ndim)
+        w.step[2][at] = step_of(b, order[i] - ndim)
+        merged = at > 0
+        for k in range(3):
+            merged = merged and w.step[k][at - 1] == w.step[k][at] * w.shape[at]
+        if merged:
+            w.shape[at - 1] *= w.shape[at]
+            for k in range(3):
+                w.step[k][at - 1] = w.step[k][at]
+        else:
+            w.ndim += 1
+    if w.ndim == 0:
+        w.ndim, w.shape[0] = 1, 1
+        for k in range(3):
+            w.step[k][0] = out.itemsize
+    for i in range(w.ndim - 1):
+        w.rows *= w.shape[i]
+    return True
+
+
+cdef Py_ssize_t step_of(cnp.ndarray x, int axis) noexcept:
+    """Bytes from one value to the next along an axis counted from the end; 0 where x is repeated."""
+    if x is None or x.ndim + axis < 0 or cnp.PyArray_DIM(x, x.ndim + axis) == 1:
+        return 0
+    return cnp.PyArray_STRIDE(x, x.ndim + axis)
+
+
+cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
+    """Write where `row` begins in each of the three operands, in bytes."""
+    cdef int i, k
+    cdef Py_ssize_t index
+    at[0] = at[1] = at[2] = 0
+    for i in range(w.ndim - 2, -1, -1):
+        index = row % w.shape[i]
+        row = row // w.shape[i]
+        for k in range(3):
+            at[k] += index * w.step[k][i]
+
+
+cdef void copy_row(char *dst, Py_ssize_t d, const char *src, Py_ssize_t s, Py_ssize_t n, Py_ssize_t item) noexcept nogil:
+    cdef Py_ssize_t i
+    if d == item and s == item:
+        memcpy(dst, src, n * item)
+    elif item == 4:
+        for i in range(n):
+            (<uint32_t *>(dst + i * d))[0] = (<const uint32_t *>(src + i * s))[0]
+    elif item == 8:
+        for i in range(n):
+            (<uint64_t *>(dst + i * d))[0] = (<const uint64_t *>(src + i * s))[0]
+    elif item == 2:
+        for i in range(n):
+            (<uint16_t *>(dst + i * d))[0] = (<const uint16_t *>(src + i * s))[0]
+    else:
+        for i in range(n):
+            dst[i * d] = src[i * s]
+
+
+cdef void copy_task(const Copy *p, Py_ssize_t row, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t at[3]
+    cdef int last = p.walk.ndim - 1
+    offsets(&p.walk, row, at)
+    copy_row(p.dst + at[0] + first * p.walk.step[0][last], p.walk.step[0][last],
+             p.src + at[1] + first * p.walk.step[1][last], p.walk.step[1][last], count, p.item)
+
+
+cdef int copy_all(const void *job) noexcept nogil:
+    cdef const Copy *p = <const Copy *>job
+    cdef Py_ssize_t n = p.walk.shape[p.walk.ndim - 1], part = max(<Py_ssize_t>1, TASK_BYTES // p.item), parts, t
+    parts = (n + part - 1) // part
+    for t in prange(p.walk.rows * parts, num_threads=p.threads, schedule="static"):
+        copy_task(p, t // parts, t % parts * part, min(part, n - t % parts * part))
+    return 0
+
+
+cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1:
+    """dst[...] = src of the same dtype, broadcasting; src broadcasts to the shape of dst and does not overlap it."""
+    cdef Copy p
+    if dst.size == 0:
+        return 0
+    if dst.itemsize > 8 or not dst.flags.aligned or not src.flags.aligned or not plan_walk(&p.walk, dst, src, None):
+        unrecorded("a copy of an array that is not aligned or has too many axes")
+        dst[...] = src
+        return 0
+    p.dst, p.src, p.item = cnp.PyArray_BYTES(dst), cnp.PyArray_BYTES(src), dst.itemsize
+    p.threads = max(1, threads) if 2 * dst.size * dst.itemsize >= SERIAL_BYTES else 1
+    return emit(copy_all, &p, sizeof(p), (dst, src))
+
+
+cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum):
+    """Return an uninitialised dense array whose axes lie in memory in the order of those of x (as many as `shape` has)."""
+    cdef int order[AXES]
+    cdef int i, k, ndim = x.ndim
+    if ndim > 8 or x.flags.c_contiguous:
+        return empty_like_shape(shape, typenum) if ndim <= 8 else np.empty_like(x, dtype=cnp.PyArray_DescrFromType(typenum))
+    for i in range(ndim):  # a stride of 0 or an axis of length 1 has no place of its own: it stays behind the axis before it
+        k = i
+        while k > 0 and 0 < abs(cnp.PyArray_STRIDE(x, order[k - 1])) < abs(cnp.PyArray_STRIDE(x, i)):
+            order[k] = order[k - 1]
+            k -= 1
+        order[k] = i
+    axes = [order[i] for i in range(ndim)]
+    array = empty_like_shape(tuple([shape[i] for i in axes]), typenum)
+    return array.transpose([axes.index(i) for i in range(ndim)])
+
+
+cdef cnp.ndarray ordered(cnp.ndarray x, int threads):
+    """Return x with C order in memory: itself, or a copy."""
+    cdef cnp.ndarray y
+    if x.flags.c_contiguous:
+        return x
+    if x.ndim > 8:
+        unrecorded("a copy of an array that has too many axes")
+        return np.ascontiguousarray(x)
+    y = empty_like_shape(np.shape(x), x.dtype.num)
+    copy_into(y, x, threads)
+    return y
+
+
+cdef struct Cast:
+    int64_t *dst
+    const char *src
+    Py_ssize_t n, step, item
+    bint signed_
+
+
+cdef int cast_all(const void *job) noexcept nogil:
+    cdef const Cast *p = <const Cast *>job
+    cdef Py_ssize_t i
+    cdef const char *at
+    for i in range(p.n):
+        at = p.src + i * p.step
+        if p.item == 8:
+            p.dst[i] = (<const int64_t *>at)[0]
+        elif p.item == 4:
+            p.dst[i] = (<const cnp.int32_t *>at)[0] if p.signed_ else <int64_t>(<const uint32_t *>at)[0]
+        elif p.item == 2:
+            p.dst[i] = (<const cnp.int16_t *>at)[0] if p.signed_ else <int64_t>(<const uint16_t *>at)[0]
+        else:
+            p.dst[i] = (<const signed char *>at)[0] if p.signed_ else <int64_t>(<const unsigned char *>at)[0]
+    return 0
+
+
+def integers(x, *, int threads=1):
+    """Return x (rank 1, any integer dtype) as contiguous int64; itself if it is so already."""
+    cdef cnp.ndarray a = x, y
+    cdef Cast p
+    if a.dtype.num == cnp.NPY_INT64 and a.dtype.isnative and a.flags.c_contiguous and a.flags.aligned:
+        return a
+    if a.ndim != 1 or not a.flags.aligned or not a.dtype.isnative:
+        unrecorded("class numbers that are not an aligned array of rank 1")
+        return np.ascontiguousarray(a, dtype=np.int64)
+    y = empty_like_shape(np.shape(a), cnp.NPY_INT64)
+    p.dst, p.src, p.n = <int64_t *>cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a), cnp.PyArray_DIM(a, 0)
+    p.step, p.item, p.signed_ = cnp.PyArray_STRIDE(a, 0), a.itemsize, a.dtype.kind == "i"
+    emit(cast_all, &p, sizeof(p), (y, a))
+    return y
+
+
+def copy(x, *, int threads=1):
+    """Return a copy of x, dense, with the axes in memory in the order of x."""
+    cdef cnp.ndarray a = x, y = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    copy_into(y, a, threads)
+    return y
+
+
+def contiguous(x, *, int threads=1):
+    """Return the values of x in C order: x itself if it is so already."""
+    return ordered(x, threads)

@@ -1,0 +1,147 @@
+"""tests.kernels.test_entry: the floating-point state of kernels; recordings of their calls and the replay."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+from fastcnn import kernels
+from fastcnn.errors import StateError
+from fastcnn.kernels import columns, elementwise, entry, memory, relu, strided
+
+from .. import harness
+from ..cases import CASES
+from ..problems import PROBLEMS
+
+RUN = 16384  # values of one task of an elementwise kernel
+THROUGH_ENTRY = [op for op in PROBLEMS if op.startswith(("activation", "relu", "cross_entropy", "to_", "conv2d_backward_bias"))]
+
+
+@pytest.mark.parametrize("op", THROUGH_ENTRY)
+def test_the_state_of_the_caller_stays(op):
+    args = harness.arguments(op, next(iter(CASES[op].values())))
+    np.float32(1) / np.float32(3)  # leaves a sticky flag
+    for impl in harness.implementations(op):
+        if impl.compiled:
+            before = entry.float_state()
+            impl.function(*args, threads=2)
+            assert entry.float_state() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_denormals_are_zero_in_every_thread(threads):
+    x = np.full(RUN * 8, 1e-39, np.float32)
+    assert (x * np.float32(1) > 0).all()
+    assert not elementwise.mul(x, np.float32(1), threads=threads).any()  # an input
+    assert not elementwise.mul(x + np.float32(1e-30), np.float32(1e-10), threads=threads).any()  # a result
+
+
+def recorded(function):
+    recording = entry.Recording()
+    recording.start()
+    try:
+        result = function()
+    finally:
+        recording.stop()
+    return recording, result
+
+
+def test_a_replay_follows_its_inputs():
+    x = np.random.default_rng(0).standard_normal((4, 5, 6, 7), np.float32)
+    function = lambda: columns.total(relu.relu_forward(elementwise.add(strided.copy(x), np.float32(1))))  # noqa: E731
+    recording, result = recorded(function)
+    assert len(recording) == 5 and recording.refused is None and recording.owns(result) and recording.size > 0
+    for seed in range(3):
+        x[...] = np.random.default_rng(seed).standard_normal(x.shape)
+        recording.replay()
+        assert result == function()
+
+
+def test_memory_of_a_recording_is_its_own():
+    x = np.ones(50_000, np.float32)
+    recording, y = recorded(lambda: elementwise.add(elementwise.add(elementwise.add(x, x), x), x))
+    assert recording.size < 3.5 * x.nbytes  # the first sum's memory holds the third
+    others = [elementwise.add(x, np.float32(k)) for k in range(20)]
+    before = [z.copy() for z in others]
+    recording.replay()
+    assert (y == 4).all() and all(np.array_equal(a, b) for a, b in zip(others, before, strict=True))
+
+
+def test_functions_run_at_their_place():
+    x, seen = np.zeros(3, np.float32), []
+
+    def step():
+        elementwise.add_to(x, np.ones(3, np.float32))
+        entry.call(lambda: seen.append(float(x[0])))
+        elementwise.add_to(x, np.ones(3, np.float32))
+
+    recording, _ = recorded(step)
+    recording.replay()
+    recording.replay(effects=False)
+    assert seen == [3.0] and x[0] == 6
+
+
+def test_other_threads_are_not_recorded():
+    recording = entry.Recording()
+    recording.start()
+    worker = threading.Thread(target=lambda: elementwise.add(np.ones(3, np.float32), np.float32(1)))
+    worker.start()
+    worker.join()
+    with pytest.raises(StateError, match="recording another step"):
+        entry.Recording().start()
+    recording.stop()
+    assert len(recording) == 0 and entry.current() is None
+
+
+def test_what_numpy_computes_is_refused():
+    recording, _ = recorded(lambda: elementwise.add(np.arange(3), 1))
+    assert recording.refused == "add of such operands"
+
+
+def test_a_label_that_is_no_class_stops_a_replay():
+    target = np.array([0, 1, 2])
+    logits = np.zeros((3, 3), np.float32)
+    recording, (loss, _) = recorded(lambda: kernels.cross_entropy_forward(logits, target, reduction="mean"))
+    target[1] = 7
+    with pytest.raises(ValueError, match="cross_entropy: target must be between 0 and 2, got 7"):
+        recording.replay()
+    target[1] = -100
+    recording.replay()
+    assert loss == np.float32(np.log(3))
+
+
+def test_memory_comes_back():
+    def once():
+        recording, y = recorded(lambda: elementwise.add(np.ones(100_000, np.float32), np.float32(1)))
+        recording.replay()
+        return y
+
+    y = once()
+    y = once()  # while the first result lives
+    del y
+    gc.collect()
+    before = memory.memory_stats()
+    for _ in range(200):
+        y = once()
+    assert (y == 2).all()
+    del y
+    gc.collect()
+    assert memory.memory_stats() == before
+
+
+def test_statistics_and_the_empty_cache():
+    x = np.ones(3_000_000, np.float32)
+    memory.empty_cache()
+    empty = memory.memory_stats()
+    assert empty["cached"] == 0
+    y = elementwise.add(x, x)
+    held = memory.memory_stats()
+    assert x.nbytes <= held["in_use"] - empty["in_use"] <= 1.25 * x.nbytes and held["huge"] - empty["huge"] >= x.nbytes
+    del y
+    freed = memory.memory_stats()
+    assert freed["in_use"] == empty["in_use"] and freed["cached"] >= x.nbytes
+    memory.empty_cache()
+    assert memory.memory_stats() == empty
