@@ -87,7 +87,7 @@ BAD = {
         "label_smoothing must be between 0 and 1, got 1.5",
     ),
     "cross_entropy: reduction": (lambda: F.cross_entropy(LOGITS, LABELS, reduction="max"), ArgumentError, "reduction must be"),
-    "cross_entropy: rank": (lambda: F.cross_entropy(X, LABELS), ShapeError, r"x must be \(batch, classes\)"),
+    "cross_entropy: rank": (lambda: F.cross_entropy(X, LABELS), ShapeError, r"x must be \(batch, classes, ...\)"),
     "tensor: dtype": (lambda: fc.tensor([1j]), DtypeError, "complex128"),
 }
 
