@@ -7,7 +7,8 @@ import pytest
 
 from fastcnn import Tensor
 from fastcnn.errors import DtypeError, ShapeError
-from fastcnn.ops import add
+from fastcnn.ops import add, mul
+from fastcnn.ops.operands import LARGE
 
 from .draws import PAIRS, gradcheck, positive
 
@@ -53,3 +54,16 @@ def test_integers_join_floats():
 def test_bad_input(x, y, error, text):
     with pytest.raises(error, match=text):
         add(x, y)
+
+
+@pytest.mark.parametrize("op", [add, mul])
+def test_large_arrays_give_the_bits_of_numpy(op):
+    """Above `LARGE` elements the compiled kernel runs."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 33, 40, 40), np.float32), rng.standard_normal((33, 1, 1), np.float32)
+    assert x.size > LARGE
+    for a, b in ((x, x[::-1]), (x, y), (y, x), (x, 3.0)):
+        want = a + b if op is add else a * b
+        np.testing.assert_array_equal(op(a, b).numpy(), want)
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        op(x, x[:, :32])
