@@ -33,6 +33,7 @@ EXTENSIONS = {
     f"{KERNELS}/columns": [],
     f"{KERNELS}/batch_norm": [],
     f"{KERNELS}/window": [],
+    f"{KERNELS}/interpolate": [],
     f"{KERNELS}/max_pool2d": [],
     f"{KERNELS}/avg_pool2d": [],
     f"{KERNELS}/cross_entropy": [],

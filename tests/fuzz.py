@@ -108,6 +108,11 @@ def _images(rng):
     return _small(rng, 0, 1, 2), _size(rng), _size(rng, high=33), _size(rng, high=33)
 
 
+def _interpolate(rng):
+    shape, size = _adaptive(rng)
+    return shape, size, *(("nearest", False), ("bilinear", False), ("bilinear", True))[_small(rng, 0, 1, 2)]
+
+
 FAMILIES = {
     "activation": _activation,
     "conv2d": _conv2d,
@@ -116,6 +121,7 @@ FAMILIES = {
     "avg_pool2d": lambda rng: _pool2d(rng, dilated=False),
     "adaptive_avg_pool2d": _adaptive,
     "adaptive_max_pool2d": _adaptive,
+    "interpolate": _interpolate,
     "relu": _relu,
     "batch_norm": _batch_norm,
     "cross_entropy": _cross_entropy,

@@ -41,7 +41,7 @@ NOT_OPS = {
     "methods": "operators of Tensor",
     "normalisation": "what the norms over groups share",
     "operands": "checks and type rules",
-    "resampling": "tables and sums of interpolation",
+    "resampling": "tables of interpolation",
     "shaping": "compositions of other operations",
 }
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastcnn.ops.resampling import taps
 from fastcnn.reference import activation, adaptive_max_pool2d, avg_pool2d, batch_norm, cross_entropy, max_pool2d
 
 EPS = 1e-5  # of batch_norm
@@ -64,6 +65,11 @@ def _adaptive_max_pool_backward(case, draw):
     x_shape, out_size = case
     _, index = adaptive_max_pool2d.adaptive_max_pool2d_forward(draw(x_shape), out_size)
     return draw((*x_shape[:2], *out_size)), index, x_shape
+
+
+def _tables(case):
+    x_shape, out_size, mode, align = case
+    return tuple(taps(n, count, mode, align, None) for n, count in zip(x_shape[2:], out_size, strict=True))
 
 
 def _divides_exactly(case) -> bool:
@@ -184,6 +190,15 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "adaptive_max_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), lambda c: 1, _always),
     "adaptive_max_pool2d_backward": Problem(_adaptive_max_pool_backward, _adaptive_length, _always, scatters=0.05),
+    "interpolate_forward": Problem(
+        lambda c, draw: (draw(c[0]), _tables(c)), lambda c: 4, scale=lambda length, x, *_: (_largest(x),)
+    ),
+    "interpolate_backward": Problem(
+        lambda c, draw: (draw((*c[0][:2], *c[1])), _tables(c), c[0][2:]),
+        lambda c: 4 * (c[1][0] // c[0][2] + 2) * (c[1][1] // c[0][3] + 2),
+        scatters=0.05,
+        scale=_sum_of_one,
+    ),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
     "activation_forward": Problem(lambda c, draw: (draw(c[3]), *c[:3]), lambda c: 1),

@@ -51,6 +51,15 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t out, tap
         double weight
 
+    ctypedef struct fc_resample_job:
+        void *y
+        void *scratch
+        const void *x
+        const fc_source *rows
+        const fc_source *cols
+        const Py_ssize_t *start
+        Py_ssize_t n_rows, ow, iw, channels
+
     ctypedef struct fc_spread_job:
         void *dx
         const void *dy
@@ -150,6 +159,7 @@ cdef extern from "ukr.h" nogil:
         void blend(void *running, const void *statistic, Py_ssize_t n, double momentum, double factor) noexcept nogil
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
+        void resample_row(const fc_resample_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil
         void depthwise_row(const fc_depthwise_job *job) noexcept nogil
         void depthwise_weight_row(const fc_depthwise_weight_job *job) noexcept nogil

@@ -10,19 +10,20 @@ import numpy as _np
 from ..errors import ArgumentError
 from ..policy import asked, measured, state, timeable, warn_slow
 from ..reference import activation as _act
-from ..reference import adaptive_avg_pool2d as _adaptive
+from ..reference import adaptive_avg_pool2d as _bins
 from ..reference import adaptive_max_pool2d as _adaptive_max
 from ..reference import avg_pool2d as _avg
 from ..reference import batch_norm as _bn
 from ..reference import conv2d as _conv
 from ..reference import cross_entropy as _ce
 from ..reference import gemm as _gemm
+from ..reference import interpolate as _interpolate
 from ..reference import layout as _layout
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
 from ..threads import get_num_threads
 from . import activation as _act_compiled
-from . import avg_pool2d as _avg_compiled
+from . import avg_pool2d as _avg_fast
 from . import batch_norm as _bn_compiled
 from . import columns as _columns
 from . import conv2d_batch as _batch
@@ -33,6 +34,7 @@ from . import conv2d_winograd as _winograd
 from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
 from . import gemm as _gemm_compiled
+from . import interpolate as _interpolate_compiled
 from . import layout as _layout_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
@@ -109,14 +111,12 @@ def _reference_only(function) -> tuple[Impl, ...]:
     return (Impl("reference", function),)
 
 
-def _max_pool2d_reference(x, case, need_index=True):
-    y, index = _max.max_pool2d_forward(x, case)
-    return y, index if need_index else None
+def _index_on_demand(reference) -> Callable:
+    def run(*args, need_index=True):
+        y, index = reference(*args)
+        return y, index if need_index else None
 
-
-def _adaptive_max_pool2d_reference(x, out_size, need_index=True):
-    y, index = _adaptive_max.adaptive_max_pool2d_forward(x, out_size)
-    return y, index if need_index else None
+    return run
 
 
 def _clipped(y, relu, ceiling):
@@ -175,22 +175,22 @@ OPS: dict[str, tuple[Impl, ...]] = {
     ),
     "conv2d_backward_bias": _vector_or_reference(_columns.conv2d_backward_bias, _conv.conv2d_backward_bias),
     "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
-    "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _max_pool2d_reference),
+    "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _index_on_demand(_max.max_pool2d_forward)),
     "max_pool2d_backward": _vector_or_reference(_max_compiled.max_pool2d_backward, _max.max_pool2d_backward),
     "adaptive_max_pool2d_forward": _vector_or_reference(
-        _max_compiled.adaptive_max_pool2d_forward, _adaptive_max_pool2d_reference
+        _max_compiled.adaptive_max_pool2d_forward, _index_on_demand(_adaptive_max.adaptive_max_pool2d_forward)
     ),
     "adaptive_max_pool2d_backward": _vector_or_reference(
         _max_compiled.adaptive_max_pool2d_backward, _adaptive_max.adaptive_max_pool2d_backward
     ),
-    "avg_pool2d_forward": _vector_or_reference(_avg_compiled.avg_pool2d_forward, _avg.avg_pool2d_forward),
-    "avg_pool2d_backward": _vector_or_reference(_avg_compiled.avg_pool2d_backward, _avg.avg_pool2d_backward),
-    "adaptive_avg_pool2d_forward": _vector_or_reference(
-        _avg_compiled.adaptive_avg_pool2d_forward, _adaptive.adaptive_avg_pool2d_forward
-    ),
+    "avg_pool2d_forward": _vector_or_reference(_avg_fast.avg_pool2d_forward, _avg.avg_pool2d_forward),
+    "avg_pool2d_backward": _vector_or_reference(_avg_fast.avg_pool2d_backward, _avg.avg_pool2d_backward),
+    "adaptive_avg_pool2d_forward": _vector_or_reference(_avg_fast.adaptive_avg_pool2d_forward, _bins.adaptive_avg_pool2d_forward),
     "adaptive_avg_pool2d_backward": _vector_or_reference(
-        _avg_compiled.adaptive_avg_pool2d_backward, _adaptive.adaptive_avg_pool2d_backward
+        _avg_fast.adaptive_avg_pool2d_backward, _bins.adaptive_avg_pool2d_backward
     ),
+    "interpolate_forward": _vector_or_reference(_interpolate_compiled.interpolate_forward, _interpolate.interpolate_forward),
+    "interpolate_backward": _vector_or_reference(_interpolate_compiled.interpolate_backward, _interpolate.interpolate_backward),
     "relu_forward": _vector_or_reference(_relu_compiled.relu_forward, _relu.relu_forward),
     "relu_backward": _vector_or_reference(_relu_compiled.relu_backward, _relu.relu_backward, _same_floats),
     "activation_forward": _vector_or_reference(_act_compiled.activation_forward, _act.activation_forward),

@@ -1,4 +1,4 @@
-"""ops.interpolate: images resized: nearest pixel, or between four pixels."""
+"""ops.interpolate: images resized: nearest pixel, or between four pixels. Kernels: interpolate_forward, ..._backward."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import ArgumentError, ShapeError
 from ..kernels import select as kernels
 from ..shapes import pair
 from .operands import float_tensor, number
-from .resampling import resample, scatter, taps
+from .resampling import taps
 
 
 def interpolate(x, size=None, scale_factor=None, mode="nearest", align_corners=None) -> Tensor:
@@ -63,13 +63,9 @@ def _forward(x, case):
     oh, ow, mode, align, step_y, step_x = case
     ih, iw = x.shape[2:]
     tables = taps(ih, oh, mode, align, step_y), taps(iw, ow, mode, align, step_x)
-    pixels = kernels.to_channels_last(x).transpose(0, 2, 3, 1)  # NHWC
-    y = resample(resample(pixels, 1, tables[0]), 2, tables[1])
-    return y.transpose(0, 3, 1, 2), ((ih, iw), tables)
+    return kernels.interpolate_forward(x, tables), ((ih, iw), tables)
 
 
 def _backward(dy, saved, case, needs):
-    (ih, iw), (rows, columns) = saved
-    pixels = kernels.to_channels_last(dy).transpose(0, 2, 3, 1)
-    dx = scatter(scatter(pixels, 2, iw, columns), 1, ih, rows)
-    return (dx.transpose(0, 3, 1, 2),)
+    size, tables = saved
+    return (kernels.interpolate_backward(dy, tables, size),)

@@ -1,4 +1,4 @@
-"""ops.resampling: which pixels of an axis a resized axis is made of, and the sums along one axis."""
+"""ops.resampling: which pixels of an axis a resized axis is made of."""
 
 from __future__ import annotations
 
@@ -22,32 +22,3 @@ def taps(size: int, count: int, mode: str, align_corners: bool, step: float | No
         at = np.maximum((places + 0.5) * (size / count if step is None else step) - 0.5, 0)
     first = np.minimum(at.astype(np.int64), size - 1)
     return first, np.minimum(first + 1, size - 1), np.clip(at - first, 0, 1)
-
-
-def resample(x, axis: int, table):
-    """Return x with `axis` made of (1 - weight) * first + weight * second."""
-    first, second, weight = table
-    y = x.take(first, axis=axis)
-    if not weight.any():
-        return y
-    right = weight.astype(x.dtype).reshape(-1, *(1,) * (x.ndim - axis - 1))
-    y *= 1 - right
-    other = x.take(second, axis=axis)
-    other *= right
-    y += other
-    return y
-
-
-def scatter(dy, axis: int, size: int, table):
-    """The adjoint of `resample`: each slice of dy goes to the two slices that it was made of, in ascending order."""
-    first, second, weight = table
-    dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dtype=dy.dtype)
-    at = (slice(None),) * axis
-    for o, (i, k, w) in enumerate(zip(first.tolist(), second.tolist(), weight.tolist(), strict=True)):
-        piece = dy[(*at, o)]
-        if w:
-            dx[(*at, i)] += piece * dy.dtype.type(1 - w)
-            dx[(*at, k)] += piece * dy.dtype.type(w)
-        else:
-            dx[(*at, i)] += piece
-    return dx

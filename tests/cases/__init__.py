@@ -6,7 +6,7 @@ from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D
 from .images import ACTIVATION, BATCH_NORM, IMAGES, RELU
 from .layouts import LAYOUT_ROWS, LAYOUTS, lay
 from .matrices import CROSS_ENTROPY, GEMM
-from .pool2d import ADAPTIVE, ADAPTIVE_MAX, MAX_POOL2D, POOL2D
+from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, POOL2D
 from .tails import CHANNEL_TAILS
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "CROSS_ENTROPY",
     "GEMM",
     "IMAGES",
+    "INTERPOLATE",
     "LAYOUTS",
     "LAYOUT_ROWS",
     "MAX_POOL2D",
@@ -40,6 +41,7 @@ CASES: dict[str, dict] = {
     **dict.fromkeys(("avg_pool2d_forward", "avg_pool2d_backward"), POOL2D),
     **dict.fromkeys(("adaptive_avg_pool2d_forward", "adaptive_avg_pool2d_backward"), ADAPTIVE),
     **dict.fromkeys(("adaptive_max_pool2d_forward", "adaptive_max_pool2d_backward"), ADAPTIVE_MAX),
+    **dict.fromkeys(("interpolate_forward", "interpolate_backward"), INTERPOLATE),
     **dict.fromkeys(("relu_forward", "relu_backward"), RELU),
     **dict.fromkeys(("activation_forward", "activation_backward"), ACTIVATION),
     **dict.fromkeys(("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"), BATCH_NORM),

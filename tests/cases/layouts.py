@@ -13,6 +13,7 @@ LAYOUT_ROWS: dict[str, tuple[str, ...]] = {
     "adaptive_max_pool2d": ("global", "uneven"),
     "adaptive_avg_pool2d": ("global", "uneven"),
     "activation": ("gelu-images", "clamp-vectors", "softplus-images"),
+    "interpolate": ("nearest_up", "bilinear_up", "bilinear_aligned"),
     "relu": ("images", "vectors", "three_axes"),
     "batch_norm": ("images", "vectors"),
     "cross_entropy": ("ten_smoothed", "thousand"),

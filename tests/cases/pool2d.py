@@ -52,3 +52,16 @@ ADAPTIVE_MAX = (
     }
     | {f"channels_{c}": ((1, c, 5, 7), (3, 2)) for c in range(1, 34)}
 )
+
+# Shape of x, size of y, mode, align_corners.
+INTERPOLATE: dict[str, tuple[tuple[int, ...], tuple[int, int], str, bool]] = {
+    "nearest_up": ((2, 5, 4, 3), (8, 9), "nearest", False),
+    "nearest_down": ((1, 17, 9, 8), (4, 3), "nearest", False),
+    "bilinear_up": ((2, 19, 4, 5), (8, 10), "bilinear", False),
+    "bilinear_down": ((1, 16, 9, 7), (4, 3), "bilinear", False),
+    "bilinear_aligned": ((1, 33, 5, 4), (11, 3), "bilinear", True),
+    "one_pixel": ((3, 8, 1, 1), (5, 4), "bilinear", False),
+    "to_one_pixel": ((3, 8, 5, 4), (1, 1), "bilinear", True),
+    "large": ((2, 64, 28, 27), (56, 54), "bilinear", False),
+    "batch_0": ((0, 3, 4, 4), (8, 8), "bilinear", False),
+} | {f"channels_{c}": ((1, c, 3, 4), (5, 7), "bilinear", False) for c in range(1, 34)}

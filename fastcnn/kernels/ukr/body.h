@@ -13,6 +13,7 @@
 #include "norm.h"
 #include "pool.h"
 #include "probe.h"
+#include "resample.h"
 #include "softmax.h"
 #include "update.h"
 #include "winograd.h"
@@ -46,6 +47,7 @@ const fc_ukr FC_FN(table) = {
     .blend = FC_FN(blend),
     .max_row = FC_FN(max_row),
     .mean_row = FC_FN(mean_row),
+    .resample_row = FC_FN(resample_row),
     .spread_row = FC_FN(spread_row),
     .depthwise_row = FC_FN(depthwise_row),
     .depthwise_weight_row = FC_FN(depthwise_weight_row),

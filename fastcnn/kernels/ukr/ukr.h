@@ -70,6 +70,15 @@ typedef struct {
     double weight;
 } fc_source;
 
+/* One row of a resampled image from rows of x and then pixels of a row: sources start[q] .. start[q + 1] for pixel q. */
+typedef struct {
+    void *y, *scratch; /* scratch: iw * channels */
+    const void *x;     /* image */
+    const fc_source *rows, *cols;
+    const ptrdiff_t *start;
+    ptrdiff_t n_rows, ow, iw, channels;
+} fc_resample_job;
+
 /* One row of pixels of dx from the rows of windows that cover it, channels first <= c < last. */
 typedef struct {
     void *dx;               /* row */
@@ -210,6 +219,7 @@ typedef struct {
     /* pool.h */
     void (*max_row)(const fc_window_job *job);
     void (*mean_row)(const fc_window_job *job);
+    void (*resample_row)(const fc_resample_job *job); /* resample.h */
     void (*spread_row)(const fc_spread_job *job);
 
     /* depthwise.h */

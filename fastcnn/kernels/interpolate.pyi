@@ -1,0 +1,9 @@
+import numpy as np
+
+Table = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+def sources(axis_table: Table, size: int, step: int, inverted: bool) -> tuple[np.ndarray, np.ndarray]: ...
+def interpolate_forward(x: np.ndarray, tables: tuple[Table, Table], *, threads: int = 1) -> np.ndarray: ...
+def interpolate_backward(
+    dy: np.ndarray, tables: tuple[Table, Table], x_size: tuple[int, int], *, threads: int = 1
+) -> np.ndarray: ...

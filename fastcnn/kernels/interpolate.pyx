@@ -1,0 +1,95 @@
+"""kernels.interpolate: resized images and their gradients: rows, then pixels, as weighted sums of a few of the source.
+
+Both directions run the same loop over rows of the result; backward with the tables inverted, so that each row of dx is one
+task and sums run in ascending order.
+"""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport prange, threadid
+
+from fastcnn.errors import ShapeError
+
+from fastcnn.kernels.layout cimport channels_last, crew
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_resample_job, fc_source, fc_ukr, table
+from fastcnn.kernels.window cimport check_shape
+
+cnp.import_array()
+
+SOURCE = np.dtype([("out", np.int64), ("tap", np.int64), ("weight", np.float64)])  # fc_source
+
+
+def sources(axis_table, Py_ssize_t size, Py_ssize_t step, bint inverted):
+    """Return (sources, start) of one axis: what each place of the result is made of, `step` elements apart in the source.
+
+    `axis_table` is (first, second, weight of the second) for each place of the resized axis, `size` the length of the other.
+    """
+    first, second, weight = axis_table
+    if len(first) and (min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= size):
+        raise ShapeError(f"interpolate: the table must name pixels of an axis of {size}")
+    places = np.arange(len(first))
+    two = weight != 0
+    resized, original = np.concatenate([places, places[two]]), np.concatenate([first, second[two]])
+    weights = np.concatenate([1 - weight, weight[two]])
+    to, of, count = (original, resized, size) if inverted else (resized, original, len(first))
+    order = np.lexsort((of, to))
+    found = np.zeros(len(order), dtype=SOURCE)
+    found["out"], found["weight"] = of[order] * step, weights[order]
+    return found, np.searchsorted(to[order], np.arange(count + 1)).astype(np.int64)
+
+
+cdef void row(const fc_ukr *u, fc_resample_job job, const fc_source *rows, const Py_ssize_t *start, Py_ssize_t count,
+              Py_ssize_t image, Py_ssize_t at, Py_ssize_t scratch, int thread) noexcept nogil:
+    cdef Py_ssize_t n = at // count, i = at % count
+    job.x = <const char *>job.x + n * image * u.item
+    job.y = <char *>job.y + at * job.ow * job.channels * u.item
+    job.scratch = <char *>job.scratch + thread * scratch
+    job.rows = rows + start[i]
+    job.n_rows = start[i + 1] - start[i]
+    u.resample_row(&job)
+
+
+cdef object resample(cnp.ndarray x, tuple tables, Py_ssize_t oh, Py_ssize_t ow, bint inverted, int threads):
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), ih = cnp.PyArray_DIM(x, 2)
+    cdef Py_ssize_t iw = cnp.PyArray_DIM(x, 3), t, scratch
+    cdef cnp.ndarray y = empty_nchw(batch, channels, oh, ow, x.dtype.num), rows, start, cols, starts
+    cdef const fc_ukr *u = table(x.itemsize)
+    cdef const fc_source *from_rows
+    cdef const Py_ssize_t *row_start
+    cdef fc_resample_job job
+    cdef Block lines
+    if y.size == 0:
+        return y
+    rows, start = sources(tables[0], oh if inverted else ih, iw * channels, inverted)
+    cols, starts = sources(tables[1], ow if inverted else iw, channels, inverted)
+    from_rows, row_start = <const fc_source *>cnp.PyArray_BYTES(rows), <const Py_ssize_t *>cnp.PyArray_BYTES(start)
+    job.x, job.y, job.iw, job.ow, job.channels = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), iw, ow, channels
+    job.cols, job.start = <const fc_source *>cnp.PyArray_BYTES(cols), <const Py_ssize_t *>cnp.PyArray_BYTES(starts)
+    threads = crew(<double>(x.size + y.size) * u.item, threads)
+    scratch = (iw * channels * u.item + 127) // 64 * 64
+    lines = block(threads * scratch)
+    job.scratch = lines.data
+    with nogil:
+        for t in prange(batch * oh, num_threads=threads, schedule="static"):
+            row(u, job, from_rows, row_start, oh, ih * iw * channels, t, scratch, threadid())
+    return y
+
+
+def interpolate_forward(x, tables, *, int threads=1):
+    """Return y (batch, channels, oh, ow), channels-last: rows and pixels of x mixed as the two tables say.
+
+    A table is (first, second, weight of the second), arrays of the new length.
+    """
+    cdef cnp.ndarray a = channels_last(x, "interpolate", "x", threads)
+    return resample(a, tables, len(tables[0][0]), len(tables[1][0]), False, threads)
+
+
+def interpolate_backward(dy, tables, x_size, *, int threads=1):
+    """Return dx (batch, channels, *x_size), channels-last: the adjoint of forward."""
+    cdef cnp.ndarray g = channels_last(dy, "interpolate", "dy", threads)
+    cdef Py_ssize_t ih, iw
+    ih, iw = x_size
+    check_shape("interpolate", "dy", g, cnp.PyArray_DIM(g, 0), cnp.PyArray_DIM(g, 1), len(tables[0][0]), len(tables[1][0]))
+    return resample(g, tables, ih, iw, True, threads)
