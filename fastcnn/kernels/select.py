@@ -38,6 +38,7 @@ from . import interpolate as _interpolate_compiled
 from . import layout as _layout_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
+from .winograd import gain as winograd_gain
 
 
 def _always(*_args) -> bool:
@@ -79,18 +80,8 @@ def _winograd_accepts(a, b, *rest) -> bool:
 SURE = 1.6  # estimates that differ by more are believed without a measurement
 
 
-def winograd_gain(c) -> float:
-    """Return the estimated time of direct over that of Winograd: a quarter of the multiply-adds, and the transforms."""
-    tiles = c.batch * ((c.oh + 3) // 4) * ((c.ow + 3) // 4)
-    # Nanoseconds on one AVX-512 core at 240 GFLOP/s, an element of the 36 slices of the images 0.1 ns, of the weights 0.06 ns:
-    # ratios measured on one thread for 23 shapes of 8 to 512 channels and 4 to 56 pixels lie at most 0.27 beside this model.
-    direct = c.macs / 120
-    winograd = 36 * (tiles * (c.ci * c.co / 120 + 0.1 * (c.ci + c.co)) + 0.06 * c.ci * c.co)
-    return direct / winograd
-
-
-def _winograd_pays(*args) -> bool:
-    return winograd_gain(args[-1]) > 1 / 0.9
+def _winograd_pays(direction: str) -> Callable[..., bool]:
+    return lambda *args: winograd_gain(args[-1], f"conv2d_{direction}") > 1
 
 
 def _depthwise_accepts(a, b, *rest) -> bool:
@@ -153,21 +144,27 @@ def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]
 
 OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
-        Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays),
+        Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward")),
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
         *_reference_only(_conv.conv2d_forward),
     ),
     "conv2d_backward_data": (
-        Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays),
+        Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays("backward_data")),
         Impl("depthwise", _depthwise.conv2d_depthwise_backward_data, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_backward_data, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_backward_data, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_data),
     ),
     "conv2d_backward_weight": (
-        Impl("winograd", _winograd_weight.conv2d_winograd_backward_weight, _winograd_accepts, True, _winograd_pays),
+        Impl(
+            "winograd",
+            _winograd_weight.conv2d_winograd_backward_weight,
+            _winograd_accepts,
+            True,
+            _winograd_pays("backward_weight"),
+        ),
         Impl("depthwise", _depthwise.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_backward_weight, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
@@ -266,7 +263,7 @@ def _measured(op: str, args: tuple, first: Impl) -> Impl:
 
 def runner_up(op: str, args: tuple, first: Impl) -> Impl | None:
     """Return the compiled implementation that is worth timing against `first`; None where `first` is surely faster."""
-    gain = winograd_gain(args[-1])
+    gain = winograd_gain(args[-1], op)
     # Everything but depthwise multiplies one channel by one there: slower by far.
     if first.name == "depthwise" or (first.name == "winograd" and gain > SURE):
         return None

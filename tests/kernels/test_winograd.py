@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from fastcnn.kernels import conv2d_winograd, conv2d_winograd_weight, relu_forward, winograd
+from fastcnn.kernels import conv2d_winograd, conv2d_winograd_weight, relu_forward, select, winograd
 from fastcnn.reference import conv2d as reference
 from fastcnn.shapes import conv2d_case
 
@@ -157,3 +157,29 @@ def test_scratch_may_hold_anything(isa):
             for size in 2 ** np.arange(12, 25):
                 relu_forward(np.full(int(size) // 4, np.nan, np.float32))
             assert all(np.isfinite(a).all() for a in directions(arrays, case, count))
+
+
+# (batch, ci, side, co): measured time of direct over Winograd, forward, data, weight; two threads, AVX-512, where far from 1
+MEASURED = {
+    (128, 16, 32, 16): (1.57, 1.56, 1.74),
+    (128, 3, 32, 16): (0.57, 1.60, 0.51),
+    (128, 1, 28, 32): (0.32, 1.79, 0.32),
+    (16, 3, 224, 64): (0.67, 2.17, 0.53),
+    (16, 64, 56, 8): (2.10, 1.28, 1.36),
+    (1, 64, 8, 64): (2.80, 3.17, 1.42),
+    (2, 512, 7, 512): (2.48, 2.76, 1.39),
+    (1, 256, 14, 256): (2.73, 2.83, 1.92),
+    (64, 12, 12, 12): (1.36, 1.38, 1.46),
+}
+
+
+@pytest.mark.parametrize("shape", MEASURED)
+def test_chosen_where_it_won(shape):
+    batch, ci, side, co = shape
+    case = conv2d_case((batch, ci, side, side), (co, ci, 3, 3), 1, 1)
+    zero = np.zeros(1, np.float32)
+    x, w, dy = (np.broadcast_to(zero, s) for s in (case.x_shape, case.w_shape, case.y_shape))
+    given = {"forward": (x, w, None, case), "backward_data": (dy, w, case), "backward_weight": (dy, x, case)}
+    for (direction, args), ratio in zip(given.items(), MEASURED[shape], strict=True):
+        chosen = next(i for i in select.OPS[f"conv2d_{direction}"] if i.name == "winograd").pays(*args)
+        assert chosen == (ratio > 1), (direction, ratio)
