@@ -1,16 +1,16 @@
 /* kernels.ukr.elementwise: arithmetic on rows of values, dropout, running averages; included by body.h, no guard. */
 
 /* z = a OP b, element by element. The strides of most rows are 1, or 0 for an operand that is repeated. */
-#define FC_ROW(OP)                                                                                                                 \
-    do {                                                                                                                           \
-        if (sz == 1 && sa == 1 && sb == 1)                                                                                         \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP b[i];                                                                 \
-        else if (sz == 1 && sa == 1 && sb == 0)                                                                                    \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP second;                                                               \
-        else if (sz == 1 && sa == 0 && sb == 1)                                                                                    \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = first OP b[i];                                                                \
-        else                                                                                                                       \
-            for (ptrdiff_t i = 0; i < n; i++) z[i * sz] = a[i * sa] OP b[i * sb];                                                  \
+#define FC_ROW(OP)                                                                \
+    do {                                                                          \
+        if (sz == 1 && sa == 1 && sb == 1)                                        \
+            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP b[i];                \
+        else if (sz == 1 && sa == 1 && sb == 0)                                   \
+            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP second;              \
+        else if (sz == 1 && sa == 0 && sb == 1)                                   \
+            for (ptrdiff_t i = 0; i < n; i++) z[i] = first OP b[i];               \
+        else                                                                      \
+            for (ptrdiff_t i = 0; i < n; i++) z[i * sz] = a[i * sa] OP b[i * sb]; \
     } while (0)
 
 static void FC_FN(binary_row)(int op, void *z_, ptrdiff_t sz, const void *a_, ptrdiff_t sa, const void *b_, ptrdiff_t sb,
@@ -20,17 +20,10 @@ static void FC_FN(binary_row)(int op, void *z_, ptrdiff_t sz, const void *a_, pt
     if (n < 1) return;
     const real first = a[0], second = b[0];
     switch (op) {
-    case FC_ADD:
-        FC_ROW(+);
-        break;
-    case FC_SUB:
-        FC_ROW(-);
-        break;
-    case FC_MUL:
-        FC_ROW(*);
-        break;
-    default:
-        FC_ROW(/);
+        case FC_ADD: FC_ROW(+); break;
+        case FC_SUB: FC_ROW(-); break;
+        case FC_MUL: FC_ROW(*); break;
+        default: FC_ROW(/);
     }
 }
 #undef FC_ROW
