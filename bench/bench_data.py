@@ -9,8 +9,8 @@ from bench import peers
 from fastcnn import data
 
 BATCH = 128
-# name: (images, channels, size); 12,800 images are 100 batches. Indexed floats of either set are larger than the L2 cache.
-SETS = {"28x28 grey": (12_800, 1, 28), "32x32 colour": (12_800, 3, 32)}
+# name: (images, channels, size); the first is Fashion-MNIST's training set in shape. Floats of either are larger than the caches.
+SETS = {"28x28 grey": (60_000, 1, 28), "32x32 colour": (12_800, 3, 32)}
 AUGMENT = [data.RandomShift(2), data.RandomHorizontalFlip()]
 # name: (stored as, transforms, threads). What is stored as uint8 is normalised too, which indexing does not do.
 LOADERS = {

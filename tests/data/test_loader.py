@@ -141,6 +141,19 @@ def test_the_batch_size_may_change_in_the_middle():
         assert other.batch_size == 8 and labels(other) == [y.tolist() for _, y in half]
 
 
+def test_random_numbers_of_a_batch_depend_on_seed_epoch_and_position_only():
+    def drawn(seed, size, first=0):
+        loader = data.DataLoader(dataset(), size, seed=seed, transform=lambda x, generator: x * 0 + generator.random())
+        loader.load_state_dict({**loader.state_dict(), "position": first})
+        return [[x.numpy()[0, 0, 0, 0] for x, _ in loader] for _ in range(2)]
+
+    first, second = drawn(1, 5)
+    assert len({*first, *second, *drawn(2, 5)[0]}) == 15
+    assert drawn(1, 10)[0] == first[::2] and drawn(1, 5, first=15)[0] == first[3:]
+    # the order of the epoch has random numbers of its own
+    assert np.random.default_rng([1, 0]).random(dtype="f8") != pytest.approx(first[0], rel=1e-6)
+
+
 def test_state_is_plain_ints():
     state = data.DataLoader(dataset(), 5, shuffle=True).state_dict()
     assert all(type(value) is int for value in state.values())

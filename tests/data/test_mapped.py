@@ -106,6 +106,13 @@ def test_bad_arrays(tmp_path, array, labels, options, error, text):
         data.MappedDataset(tmp_path / "x.npy", labels, **options)
 
 
+def test_an_array_that_would_reach_into_the_next_one(tmp_path):
+    np.savez(path := tmp_path / "x.npz", images=images(4, 1, 1, 4), labels=np.arange(4))
+    path.write_bytes(path.read_bytes().replace(b"(4, 1, 1, 4)", b"(5, 1, 1, 4)"))
+    with pytest.raises(FileFormatError, match=r"shape \(5, 1, 1, 4\), uint8 does not fit"):
+        data.MappedDataset(path)
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz"])
 def test_python_objects_and_damaged_files(tmp_path, kind):
     objects = np.array([{"a": 1}] * 9, object)
