@@ -3,6 +3,8 @@
 /* For x <= 0: 2^n into `power`, returns e^r - 1 where x = n ln 2 + r, |r| <= ln 2 / 2, by a Taylor polynomial in r. ln 2 is split
  * so that n * high is exact. */
 INLINE vec FC_FN(exp_parts)(vec x, vec *power) {
+    /* Far below zero 2^n leaves its bits, and the callers replace it: signed integers must not overflow, these wrap. */
+    typedef FC_PASTE(FC_PASTE(uint, FC_BITS), _t) bits __attribute__((vector_size(FC_VBYTES)));
 #if FC_BITS == 32
     enum { DEGREE = 7, MANTISSA = 23 }; /* (ln 2 / 2)^8 / 8! = 5e-9 */
     const double high = 355.0 / 512, low = -2.121944400546905827679e-4, magic = 12582912.0; /* 1.5 * 2^23 */
@@ -19,7 +21,7 @@ INLINE vec FC_FN(exp_parts)(vec x, vec *power) {
     vec sum = splat((real)inverse_factorial[DEGREE]);
     UNROLL
     for (int k = DEGREE - 1; k >= 1; k--) sum = sum * r + splat((real)inverse_factorial[k]);
-    *power = (vec)((ivec)splat(1) + ((ivec)shifted << MANTISSA));
+    *power = (vec)((bits)splat(1) + ((bits)shifted << MANTISSA));
     return sum * r;
 }
 
