@@ -14,9 +14,9 @@ from cython.parallel cimport prange, threadid
 
 from fastcnn.errors import ShapeError
 
-from fastcnn.kernels.gemm cimport Gemm, gemm_run, ready, team
+from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
@@ -43,6 +43,7 @@ cdef struct Correlation:
     Py_ssize_t rows, blocks, splits                    # output rows in a block, blocks in an image, parts of the panels
     Py_ssize_t nseg, kseg
     Py_ssize_t window_bytes
+    fc_streams streams                                 # how to store dst
 
 
 cdef Py_ssize_t span(const Py_ssize_t *t, Py_ssize_t n) noexcept nogil:
@@ -55,6 +56,8 @@ cdef void plan(const fc_ukr *u, Correlation *p, Py_ssize_t *seg, int threads) no
     cdef bint crowded = p.sx * p.s_pixel * u.item % 4096 == 0  # the rows of a tile would meet in one cache set
     cdef bint border = (p.ty[0] < 0 or p.tx[0] < 0 or (p.oh - 1) * p.sy + p.ty[p.ny - 1] >= p.height
                         or (p.ow - 1) * p.sx + p.tx[p.nx - 1] >= p.width)
+    p.streams = past_cache(u, p.dst, p.d_pixel, <double>p.batch * p.groups * p.oh * p.ow * p.n_out)
+    p.streams.past_cache = p.streams.past_cache and p.n_out % u.lanes == 0
     p.pack = border or (crowded and panels >= 4)
     p.cols = (p.ow - 1) * p.sx + span(p.tx, p.nx) + 1
     p.pixel = (p.depth + (16 if p.sx * p.depth * u.item % 4096 == 0 else 0)) if p.pack else p.s_pixel
@@ -88,6 +91,7 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
                           Py_ssize_t y0, Py_ssize_t y1, Py_ssize_t p0, Py_ssize_t p1) noexcept nogil:
     """Output rows y0..y1 of group g of image n, panels p0..p1."""
     cdef fc_tile_job job
+    cdef fc_streams streams = p.streams
     cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, panel, channel
     cdef Py_ssize_t top = y0 * p.sy + p.ty[0]
     cdef const char *source = p.src + (n * p.s_batch + g * p.depth) * u.item
@@ -116,7 +120,7 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
         job.bias = p.bias + channel * u.item if p.bias != NULL else NULL
         job.c = p.dst + (n * p.d_batch + y0 * p.d_row + channel) * u.item
         job.n = min(u.nr, p.n_out - panel * u.nr)
-        u.tile_rows(&job)
+        u.tile_rows_streamed(&job, &streams if streams.past_cache else NULL)
 
 
 cdef void correlate_all(const fc_ukr *u, const Correlation *p, const Py_ssize_t *seg, char *windows, int threads) noexcept nogil:

@@ -13,7 +13,7 @@ from cython.parallel cimport prange, threadid
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_ahead, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
@@ -104,8 +104,8 @@ cdef bint in_place(const fc_ukr *u, const WeightGradient *p, Py_ssize_t n) noexc
     return n % u.lanes == 0 and (p.y_pixel * u.item <= NEAR_BYTES or p.taps * p.tap_rows <= 2 * u.mr)
 
 
-cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *job, fc_ahead *ahead, const char *x, const char *dy,
-                       char *panel_dy, char *sums, Py_ssize_t n, Py_ssize_t channels) noexcept nogil:
+cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *job, fc_streams *ahead, const char *x,
+                       const char *dy, char *panel_dy, char *sums, Py_ssize_t n, Py_ssize_t channels) noexcept nogil:
     """Add one block of pixels to one panel: all taps of `channels` channels. `x`, `dy`: the first pixel of the block."""
     cdef Py_ssize_t tap
     job.n = above(n, u.lanes) * u.lanes  # whole vectors: dy is zero there
@@ -117,13 +117,13 @@ cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *jo
         job.rows, job.cols = p.kh, p.tap_rows
         job.a_row, job.c_row = p.dh * p.row, p.tap_rows * u.nr
         job.a, job.c = x, sums
-        u.tile_rows_ahead(job, ahead)
+        u.tile_rows_streamed(job, ahead)
         return
     job.rows, job.cols = 1, channels
     for tap in range(p.taps):
         job.a = x + (tap // p.kw * p.dh * p.row + tap % p.kw * p.dw * p.pixel) * u.item
         job.c = sums + tap * p.depth * u.nr * u.item
-        u.tile_rows_ahead(job, ahead)
+        u.tile_rows_streamed(job, ahead)
 
 
 cdef const char *pixel_of(const fc_ukr *u, const WeightGradient *p, Py_ssize_t blk, bint of_x) noexcept nogil:
@@ -135,9 +135,11 @@ cdef const char *pixel_of(const fc_ukr *u, const WeightGradient *p, Py_ssize_t b
     return p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel) * u.item
 
 
-cdef void look_ahead(const fc_ukr *u, const WeightGradient *p, fc_ahead *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
+cdef void look_ahead(const fc_ukr *u, const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk,
+                     Py_ssize_t panels) noexcept nogil:
     """Spread the pixels of the next block over the segments of this one, which are about as many."""
     cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, u.mr), i
+    ahead.past_cache = 0
     for i in range(2):
         ahead.at[i] = ahead.end[i] = pixel_of(u, p, blk + 1, i)
         if i == 0 or (p.flat and not p.pack):
@@ -149,7 +151,7 @@ cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_
                        Py_ssize_t g, Py_ssize_t part, Py_ssize_t p0, Py_ssize_t p1, bint accumulate) noexcept nogil:
     """Add the pixels of block `blk` to part `part` of panels p0..p1 of group g; `window`: scratch, a panel of dy behind it."""
     cdef fc_tile_job job
-    cdef fc_ahead ahead
+    cdef fc_streams ahead
     cdef Py_ssize_t bx = blk % p.blocks_x, by = blk // p.blocks_x % p.blocks_y, n = blk // p.blocks_x // p.blocks_y * p.images
     cdef Py_ssize_t y0 = by * p.rows, x0 = bx * p.cols, images = min(p.images, p.batch - n), panel, i
     cdef Py_ssize_t rows = min(p.rows, p.oh - y0), top = y0 * p.sh - p.pt, left = x0 * p.sw - p.pl

@@ -1,6 +1,6 @@
 # kernels.gemm: blocked matrix product on strided operands, for the other loop nests.
 
-from fastcnn.kernels.micro cimport fc_ukr
+from fastcnn.kernels.micro cimport fc_streams, fc_ukr
 
 cdef struct Gemm:
     # c[i*ldc + j] (+)= sum_k a[i*lda + k*ka] * b[k*kb + j*ldb]  (+ bias[j], ReLU), strides in elements
@@ -13,5 +13,6 @@ cdef struct Gemm:
     int relu
 
 cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1
+cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, double size) noexcept nogil
 cdef int team(double macs, int threads) noexcept nogil
 cdef object ready(object array, str op, str name, object dtype=*)

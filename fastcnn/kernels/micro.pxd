@@ -15,10 +15,11 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t nseg, kseg, rows, cols, n, c_row, ldc, a_row, lda, ka, ldb
         int accumulate, relu
 
-    ctypedef struct fc_ahead:
+    ctypedef struct fc_streams:
         const char *at[2]
         const char *end[2]
         Py_ssize_t step[2]
+        int past_cache
 
     ctypedef struct fc_winograd_points:
         double a, b
@@ -127,7 +128,7 @@ cdef extern from "ukr.h" nogil:
         const char *name
         Py_ssize_t item, lanes, mr, nr
         void tile_rows(const fc_tile_job *job) noexcept nogil
-        void tile_rows_ahead(const fc_tile_job *job, fc_ahead *ahead) noexcept nogil
+        void tile_rows_streamed(const fc_tile_job *job, fc_streams *streams) noexcept nogil
         void pack_run(void *dst, const void *src, Py_ssize_t n, Py_ssize_t width, Py_ssize_t count, Py_ssize_t stride_k,
                       Py_ssize_t stride_n) noexcept nogil
         void unpack_run(void *dst, const void *src, Py_ssize_t n, Py_ssize_t width, Py_ssize_t count, Py_ssize_t stride_k,

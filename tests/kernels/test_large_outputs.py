@@ -7,7 +7,7 @@ import pytest
 
 from fastcnn import kernels
 from fastcnn.reference import batch_norm, max_pool2d, relu
-from fastcnn.shapes import pool2d_case
+from fastcnn.shapes import conv2d_case, pool2d_case
 
 from ..harness import ISAS, machine
 
@@ -74,3 +74,18 @@ def test_max_pool(arrays, isa):
     np.testing.assert_array_equal(y, want)
     np.testing.assert_array_equal(index, want_index)
     np.testing.assert_array_equal(dx, max_pool2d.max_pool2d_backward(y, index, case))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("co", [96, 90])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_direct_convolution(isa, co, kernel):
+    """An output above the size, made of whole vectors or not, equals the outputs for single images, which are below it."""
+    x = image((4, 5, 160, 162))  # y: 38 MB
+    w = image((co, 5, kernel, kernel), 1)
+    case, one = (conv2d_case((n, 5, 160, 162), w.shape, 1, kernel // 2) for n in (4, 1))
+    with machine(isa, 2):
+        y = kernels.conv2d_forward(x, w, None, case, algorithm="direct", relu=True)
+        for n in range(4):
+            part = kernels.conv2d_forward(x[n : n + 1], w, None, one, algorithm="direct", relu=True)
+            np.testing.assert_array_equal(y[n : n + 1], part)

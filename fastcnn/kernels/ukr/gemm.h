@@ -71,7 +71,8 @@ INLINE void FC_FN(tile_begin)(const fc_tile_job *j, const real *c_lo, const real
 #endif
 }
 
-INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr, const int nv) {
+INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr,
+                            const fc_streams *streams, const int nv) {
     const int half = (mr + 1) / 2, last = nv - 1;
     const ptrdiff_t tail = j->n - last * LANES;
     if (j->relu) {
@@ -80,6 +81,14 @@ INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec ac
             UNROLL
             for (int v = 0; v < nv; v++) acc[i][v] = relu_vec(acc[i][v]);
         }
+    }
+    if (streams && streams->past_cache) {
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) stream(FC_ROW(i) + v * LANES, acc[i][v]);
+        }
+        return;
     }
     if (tail >= LANES) {
         UNROLL
@@ -107,19 +116,19 @@ INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec ac
 }
 
 /* A burst of the lines that come next: few enough for the queue of misses, since the next burst is a segment away. */
-INLINE void FC_FN(fetch)(fc_ahead *ahead) {
+INLINE void FC_FN(fetch)(fc_streams *streams) {
     for (int i = 0; i < 2; i++) {
-        const char *p = ahead->at[i], *stop = p + ahead->step[i];
-        if (stop > ahead->end[i]) stop = ahead->end[i];
+        const char *p = streams->at[i], *stop = p + streams->step[i];
+        if (stop > streams->end[i]) stop = streams->end[i];
         for (; p < stop; p += 64) __builtin_prefetch(p);
-        ahead->at[i] = p;
+        streams->at[i] = p;
     }
 }
 
 /* Pointers as arguments, not in a struct: a struct goes through memory, and GCC 12 reads it as one vector right after writing
  * it by parts, which waits for every store before it (160 cycles a tile). */
 INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, const real *a_hi, const int mr,
-                        fc_ahead *ahead, const int nv) {
+                        fc_streams *streams, const int nv) {
     const int half = (mr + 1) / 2;
     vec acc[FC_MR][2];
     FC_FN(tile_begin)(j, c_lo, c_hi, acc, mr, nv);
@@ -128,7 +137,7 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
     const real *b = j->b;
     for (ptrdiff_t s = 0; s < nseg; s++) {
         const real *lo = a_lo + seg[s], *hi = a_hi + seg[s];
-        if (ahead) FC_FN(fetch)(ahead);
+        if (streams) FC_FN(fetch)(streams);
         for (ptrdiff_t k = 0; k < kseg; k++) {
             vec bv[2];
             UNROLL
@@ -144,19 +153,19 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
             b += ldb;
         }
     }
-    FC_FN(tile_end)(j, c_lo, c_hi, acc, mr, nv);
+    FC_FN(tile_end)(j, c_lo, c_hi, acc, mr, streams, nv);
 }
 #undef FC_ROW
 
 /* clang-format off */
 #define FC_TILE_CASE(m) \
     case m: \
-        if ((m) <= FC_MR) FC_FN(tile)(j, c_lo, c_hi, a_lo, a_hi, (m) <= FC_MR ? (m) : 1, ahead, nv); \
+        if ((m) <= FC_MR) FC_FN(tile)(j, c_lo, c_hi, a_lo, a_hi, (m) <= FC_MR ? (m) : 1, streams, nv); \
         break;
 
 #define FC_TILE_SWITCH(stem, width) \
     static __attribute__((noinline)) void FC_FN(stem)(const fc_tile_job *j, real *c_lo, real *c_hi, const real *a_lo, \
-                                                      const real *a_hi, ptrdiff_t mr, fc_ahead *ahead) { \
+                                                      const real *a_hi, ptrdiff_t mr, fc_streams *streams) { \
         const int nv = width; \
         switch (mr) { \
             FC_TILE_CASE(1) FC_TILE_CASE(2) FC_TILE_CASE(3) FC_TILE_CASE(4) FC_TILE_CASE(5) FC_TILE_CASE(6) FC_TILE_CASE(7) \
@@ -167,15 +176,15 @@ INLINE void FC_FN(tile)(const fc_tile_job *j, real *c_lo, real *c_hi, const real
 FC_TILE_SWITCH(tile_wide, 2)
 FC_TILE_SWITCH(tile_narrow, 1)
 
-static void FC_FN(tile_rows_ahead)(const fc_tile_job *j, fc_ahead *ahead) {
-    void (*const run)(const fc_tile_job *, real *, real *, const real *, const real *, ptrdiff_t, fc_ahead *) =
+static void FC_FN(tile_rows_streamed)(const fc_tile_job *j, fc_streams *streams) {
+    void (*const run)(const fc_tile_job *, real *, real *, const real *, const real *, ptrdiff_t, fc_streams *) =
         j->n > LANES ? FC_FN(tile_wide) : FC_FN(tile_narrow);
     const real *a = j->a;
     real *c = j->c;
     ptrdiff_t y = 0;
     if (2 * j->cols <= FC_MR)
         for (; y + 2 <= j->rows; y += 2)
-            run(j, c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row, 2 * j->cols, ahead);
+            run(j, c + y * j->c_row, c + (y + 1) * j->c_row, a + y * j->a_row, a + (y + 1) * j->a_row, 2 * j->cols, streams);
     /* equal tiles: 15 pixels are 8 + 7, not 14 + 1 */
     const ptrdiff_t tiles = (j->cols + FC_MR - 1) / FC_MR, least = j->cols / tiles, larger = j->cols % tiles;
     for (; y < j->rows; y++) {
@@ -183,14 +192,15 @@ static void FC_FN(tile_rows_ahead)(const fc_tile_job *j, fc_ahead *ahead) {
         real *at_c = c + y * j->c_row;
         for (ptrdiff_t t = 0; t < tiles; t++) {
             const ptrdiff_t mr = least + (t < larger), half = (mr + 1) / 2;
-            run(j, at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda, mr, ahead);
+            run(j, at_c, at_c + half * j->ldc, at_a, at_a + half * j->lda, mr, streams);
             at_a += mr * j->lda;
             at_c += mr * j->ldc;
         }
     }
+    if (streams && streams->past_cache) stream_end();
 }
 
-static void FC_FN(tile_rows)(const fc_tile_job *j) { FC_FN(tile_rows_ahead)(j, NULL); }
+static void FC_FN(tile_rows)(const fc_tile_job *j) { FC_FN(tile_rows_streamed)(j, NULL); }
 
 /* Elements of a run that are copied by vectors: memcpy and memset are better for longer ones. */
 #define FC_SHORT (8 * LANES)

@@ -118,11 +118,13 @@ typedef struct {
     int past_cache; /* out is aligned to a vector and too large for caches */
 } fc_activation_job;
 
-/* Memory that is needed soon, in two runs: `step` bytes of each are fetched with every segment of a tile's depth, up to `end`. */
+/* Operands of tiles that stream through the caches. What is needed soon stands in two runs: `step` bytes of each are fetched with
+ * every segment of a tile's depth, up to `end`. */
 typedef struct {
     const char *at[2], *end[2];
     ptrdiff_t step[2];
-} fc_ahead;
+    int past_cache; /* c is aligned to a vector, c_row, ldc and n are whole vectors, and c too large for caches */
+} fc_streams;
 
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
 typedef struct {
@@ -183,7 +185,7 @@ typedef struct {
 
     /* gemm.h */
     void (*tile_rows)(const fc_tile_job *job);
-    void (*tile_rows_ahead)(const fc_tile_job *job, fc_ahead *ahead);
+    void (*tile_rows_streamed)(const fc_tile_job *job, fc_streams *streams);
     void (*pack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
                      ptrdiff_t stride_n);
     void (*unpack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
