@@ -119,10 +119,14 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t kh, kw, w_tap, step, dilation, x0, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
 
     ctypedef struct fc_update:
-        double lr, weight_decay, eps, momentum, dampening, beta1, beta2, step, root
+        double lr, weight_decay, eps, momentum, dampening, beta1, beta2, lr_decay, momentum_decay, trust_coefficient
+        double step, fresh, root, trust
         int first, nesterov, decoupled, maximize
 
     ctypedef void (*fc_rule)(void *p, const void *g, void *const *states, Py_ssize_t n, const fc_update *options) noexcept nogil
+
+    ctypedef void (*fc_measure)(const void *p, const void *g, void *const *states, Py_ssize_t n, const fc_update *options,
+                                double *squares) noexcept nogil
 
     ctypedef struct fc_ukr:
         const char *name
@@ -175,7 +179,10 @@ cdef extern from "ukr.h" nogil:
                                  double smoothing) noexcept nogil
         void cross_entropy_gradient_row(void *dlogits, const void *probs, Py_ssize_t classes, Py_ssize_t target, double dloss,
                                         double smoothing) noexcept nogil
-        fc_rule sgd, rmsprop, adam
+        fc_rule sgd, rmsprop, adam, nadam, adagrad, lamb
+        fc_measure lars_norms, lamb_norms
+        double square_sum(const void *x, Py_ssize_t n) noexcept nogil
+        void scale(void *x, Py_ssize_t n, double factor) noexcept nogil
         double fma_burst(Py_ssize_t iterations) noexcept nogil
 
 

@@ -167,6 +167,45 @@ cdef cnp.ndarray ordered(cnp.ndarray x, int threads):
     return y
 
 
+cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Do equal offsets in memory hold equal indices? (Axes of size 1 have no order.)"""
+    cdef int i
+    for i in range(a.ndim):
+        if cnp.PyArray_DIM(a, i) != 1 and cnp.PyArray_STRIDE(a, i) != cnp.PyArray_STRIDE(b, i):
+            return False
+    return True
+
+
+cdef bint is_dense(cnp.ndarray a) noexcept:
+    """Is the memory of a one run without holes, in any order of the axes?"""
+    cdef Py_ssize_t step = a.itemsize
+    cdef int i, found = 0, before = -1
+    cdef bint used[32]
+    for i in range(a.ndim):
+        used[i] = cnp.PyArray_DIM(a, i) == 1
+        found += used[i]
+    while found < a.ndim and found != before:
+        before = found
+        for i in range(a.ndim):
+            if not used[i] and cnp.PyArray_STRIDE(a, i) == step:
+                used[i] = True
+                found += 1
+                step *= cnp.PyArray_DIM(a, i)
+                break
+    return found == a.ndim
+
+
+cdef bint fits(cnp.ndarray a, cnp.ndarray p) noexcept:
+    """Do the arrays have the same shape and dtype?"""
+    cdef int i
+    if a.ndim != p.ndim or cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p) or cnp.PyArray_ISBYTESWAPPED(a):
+        return False
+    for i in range(a.ndim):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(p, i):
+            return False
+    return True
+
+
 cdef struct Cast:
     int64_t *dst
     const char *src

@@ -2,23 +2,27 @@
 
 cimport numpy as cnp
 
-from fastcnn.kernels.micro cimport fc_rule, fc_update
+from fastcnn.kernels.micro cimport fc_measure, fc_rule, fc_update
 
 cdef struct Parameter:
     char *p             # n values of `item` bytes, one run of memory
     const char *g       # in the same order; NULL: no gradient, the parameter stays
     void *states[3]     # in the same order; NULL where the rule does without
-    long long *count    # steps made; NULL: the rule does not count
-    Py_ssize_t n, item, start, head
+    long long *count    # steps made
+    double *product     # of NAdam's momenta; NULL for other rules
+    Py_ssize_t n, item, start, head, first
     int group
+    bint plain          # neither trust ratio nor weight decay
     fc_update options   # of this step
 
 cdef struct Step:
     Parameter *table
     const fc_update *groups
-    fc_rule rules[2]    # of float32 and float64
-    Py_ssize_t n
-    int threads
+    fc_rule rules[2]        # of float32 and float64
+    fc_measure measures[2]  # NULL: one pass
+    double *squares         # two sums of each task of a measure
+    Py_ssize_t n, total     # total: elements of all parameters that have a gradient
+    int number, threads     # number of the rule
 
 cdef class Update:
     cdef readonly str rule

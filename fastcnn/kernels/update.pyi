@@ -16,12 +16,23 @@ class Update:
         dampening: float = 0.0,
         beta1: float = 0.0,
         beta2: float = 0.0,
+        lr_decay: float = 0.0,
+        momentum_decay: float = 0.0,
+        trust_coefficient: float = 1.0,
         nesterov: bool = False,
         decoupled: bool = False,
         maximize: bool = False,
     ) -> None: ...
     def bind(
-        self, i: int, group: int, p: np.ndarray, state: dict, names: tuple[str | None, ...], count: np.ndarray | None = None
+        self,
+        i: int,
+        group: int,
+        p: np.ndarray,
+        state: dict,
+        names: tuple[str | None, ...],
+        count: np.ndarray,
+        product: np.ndarray | None = None,
+        plain: bool = False,
     ) -> None: ...
     def aim(self, data: list[np.ndarray], grads: list[np.ndarray | None], states: list[dict | None]) -> list[int]: ...
     def step(

@@ -21,6 +21,7 @@ class Fused(Optimizer):
     rule = ""
     _table: Update
     _layout: tuple[tuple[int, tuple[str | None, ...]], ...] = ()  # of the table: size and names of the states of each group
+    product = False  # state["mu_product"] is NAdam's product of momenta
     counted = False  # state["step"] is the number of steps; otherwise only the first step differs
 
     def _states(self, options: dict) -> tuple[str | None, ...]:
@@ -75,7 +76,11 @@ class Fused(Optimizer):
             state["step"] = count
         else:
             count = np.array(0 if missing else 1, np.int64)
-        table.bind(position, group, p.data, state, names, count)
+        product = None
+        if self.product:
+            product = state["mu_product"] = np.array(float(state.get("mu_product", 1.0)))
+        plain = bool(options.get("exclude_1d")) and p.ndim <= 1
+        table.bind(position, group, p.data, state, names, count, product, plain)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_layout": (), "_table": None}  # a copy binds its own arrays

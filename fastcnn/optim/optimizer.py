@@ -10,7 +10,7 @@ from numpy import ndarray
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
 
-SCALARS = ("step",)  # states that are one number for a parameter
+SCALARS = ("step", "mu_product")  # states that are one number for a parameter
 
 
 class Optimizer:

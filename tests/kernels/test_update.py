@@ -9,48 +9,12 @@ from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.kernels.update import Update
 
 from ..harness import ISAS, machine
+from .rules import STATES, TRUTH
 
 SHAPES = ((), (1,), (7,), (33,), (5, 3), (4, 3, 2, 2), (40000,), (0, 3))
 STEPS = 3
 
 
-def sgd(p, g, s, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, first=False):
-    d = g + weight_decay * p
-    if momentum:
-        s["buf"][...] = d if first else momentum * s["buf"] + (1 - dampening) * d
-        d = d + momentum * s["buf"] if nesterov else s["buf"]
-    p -= lr * d
-
-
-def rmsprop(p, g, s, *, lr, beta2, eps, momentum=0.0, weight_decay=0.0, centered=False):
-    d = g + weight_decay * p
-    s["square"][...] = beta2 * s["square"] + (1 - beta2) * d * d
-    square = s["square"]
-    if centered:
-        s["mean"][...] = beta2 * s["mean"] + (1 - beta2) * d
-        square = square - s["mean"] ** 2
-    d = d / (np.sqrt(square) + eps)
-    if momentum:
-        s["buf"][...] = momentum * s["buf"] + d
-        d = s["buf"]
-    p -= lr * d
-
-
-def adam(p, g, s, *, step, lr, beta1, beta2, eps, weight_decay=0.0, decoupled=False, amsgrad=False):
-    if decoupled:
-        p *= 1 - lr * weight_decay
-    d = g if decoupled else g + weight_decay * p
-    s["m"][...] = beta1 * s["m"] + (1 - beta1) * d
-    s["v"][...] = beta2 * s["v"] + (1 - beta2) * d * d
-    v = s["v"]
-    if amsgrad:
-        s["largest"][...] = np.maximum(s["largest"], v)
-        v = s["largest"]
-    p -= lr / (1 - beta1**step) * s["m"] / (np.sqrt(v) / np.sqrt(1 - beta2**step) + eps)
-
-
-STATES = {"sgd": ("buf",), "rmsprop": ("square", "mean", "buf"), "adam": ("m", "v", "largest")}
-TRUTH = {"sgd": sgd, "rmsprop": rmsprop, "adam": adam}
 CASES = {
     "sgd": ("sgd", {"lr": 0.1}),
     "sgd_decay": ("sgd", {"lr": 0.1, "weight_decay": 0.01}),
@@ -64,17 +28,22 @@ CASES = {
     "adam_decay": ("adam", {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1}),
     "adamw": ("adam", {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1, "decoupled": True}),
     "amsgrad": ("adam", {"lr": 0.01, "beta1": 0.9, "beta2": 0.9, "eps": 1e-6, "amsgrad": True}),
+    "nadam": ("nadam", {"lr": 0.01, "beta1": 0.9, "beta2": 0.9, "eps": 1e-6, "momentum_decay": 0.2, "weight_decay": 0.1}),
+    "adagrad": ("adagrad", {"lr": 0.01, "eps": 1e-6, "lr_decay": 0.1, "weight_decay": 0.1}),
+    "lars": ("lars", {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1, "trust_coefficient": 0.02, "eps": 1e-6}),
+    "lamb": ("lamb", {"lr": 0.01, "beta1": 0.9, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1}),
 }
 
 
-def bound(op, parameters, options, counts=None):
+def bound(op, parameters, options):
     """Return (Update, states of each parameter) with every parameter bound; odd ones belong to a second group."""
     names = tuple(name if needed else None for name, needed in zip(STATES[op], used(op, options), strict=True))
     update = Update(op, len(parameters), 2)
     states = []
     for i, p in enumerate(parameters):
         states.append({name: np.zeros_like(p) for name in names if name})
-        update.bind(i, i % 2, p, states[i], names, np.array(counts[i] if counts else 0))
+        product = np.ones(()) if op == "nadam" else None
+        update.bind(i, i % 2, p, states[i], names, np.array(0), product)
     for group in range(2):
         update.set_options(group, **{k: v for k, v in options.items() if k not in ("centered", "amsgrad")})
     return update, states
@@ -109,7 +78,7 @@ def run(case, shape, dtype, order="C", threads=1):
         before = g.tobytes()
         assert update.step([p], [g], [states], threads) == []
         assert g.tobytes() == before, "the gradient was changed"
-        extra = {"first": step == 1} if op == "sgd" else {"step": step} if op == "adam" else {}
+        extra = {"first": step == 1} if op in ("sgd", "lars") else {} if op == "rmsprop" else {"step": step}
         TRUTH[op](q, g.astype(np.float64), truth, **options, **extra)
     return [p, *(states.get(name) for name in STATES[op])], [q, *(truth[name] for name in STATES[op])]
 
@@ -253,17 +222,22 @@ def test_errors():
     with pytest.raises(ArgumentError, match="Update: rule must be one of sgd, rmsprop, adam"):
         Update("newton", 1, 1)
     update = Update("rmsprop", 1, 1)
+    one, rest = np.array(0), (None, None)
     for array, state, count, error, text in (
-        (np.ones(3, np.int64), {}, None, DtypeError, "rmsprop: the parameter must be float32 or float64, got int64"),
-        (frozen, {}, None, ArgumentError, "rmsprop: the parameter is read-only"),
-        (p, {"square": np.ones((2, 3))}, None, ArgumentError, "rmsprop: square must be a writeable float32 array, got float64"),
-        (p, {"square": p.T.copy()}, None, ShapeError, "rmsprop: square must have the shape of the parameter"),
+        (np.ones(3, np.int64), {}, one, DtypeError, "rmsprop: the parameter must be float32 or float64, got int64"),
+        (frozen, {}, one, ArgumentError, "rmsprop: the parameter is read-only"),
+        (p, {"square": np.ones((2, 3))}, one, ArgumentError, "rmsprop: square must be a writeable float32 array, got float64"),
+        (p, {"square": p.T.copy()}, one, ShapeError, "rmsprop: square must have the shape of the parameter"),
         (p, {"square": p.copy()}, np.array(1.0), ArgumentError, "rmsprop: the count of steps must be one writeable int64"),
     ):
         with pytest.raises(error, match=text):
-            update.bind(0, 0, array, state, ("square",), count)
+            update.bind(0, 0, array, state, ("square", *rest), count)
+    with pytest.raises(ArgumentError, match=r"rmsprop: needs 1 of 3 states, got \(None, None, None\)"):
+        update.bind(0, 0, p, {}, (None, *rest), one)
+    with pytest.raises(ArgumentError, match="nadam: the product of momenta must be one writeable float64, got None"):
+        Update("nadam", 1, 1).bind(0, 0, p, {}, ("m", "v"), one)
     with pytest.raises(ArgumentError, match="bind: no parameter 1 of group 0"):
-        update.bind(1, 0, p, {}, ())
+        update.bind(1, 0, p, {}, (), one)
     with pytest.raises(ArgumentError, match="set_options: group must be from 0 to 0, got 1"):
         update.set_options(1, lr=0.1)
     with pytest.raises(ArgumentError, match="aim: 2 parameters, 1 gradients and 1 states for 1"):

@@ -53,6 +53,36 @@ def adam_step(g, s, t, lr, betas, eps, amsgrad):
     return lr * s["m"] / (1 - betas[0] ** t) / (np.sqrt(v) / math.sqrt(1 - betas[1] ** t) + eps)
 
 
+def nadam(p, s, t, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3, decoupled_weight_decay=False):
+    g = gradient(p) + (0 if decoupled_weight_decay else weight_decay * p)
+    mu, ahead = (betas[0] * (1 - 0.5 * 0.96 ** (i * momentum_decay)) for i in (t, t + 1))
+    s["product"] = s.get("product", 1) * mu
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g**2
+    d = (1 - mu) / (1 - s["product"]) * g + ahead / (1 - s["product"] * ahead) * s["m"]
+    shrink = 1 - lr * weight_decay if decoupled_weight_decay else 1
+    return p * shrink - lr * d / (np.sqrt(s["v"] / (1 - betas[1] ** t)) + eps)
+
+
+def adagrad(p, s, t, lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10):
+    g = gradient(p) + weight_decay * p
+    s["sum"] = s.get("sum", initial_accumulator_value) + g**2
+    return p - lr / (1 + (t - 1) * lr_decay) * g / (np.sqrt(s["sum"]) + eps)
+
+
+def lars(p, s, t, lr=1.0, momentum=0.9, weight_decay=0.0, nesterov=False, trust_coefficient=1e-3, eps=1e-8, exclude_1d=True):
+    g, norm = gradient(p), np.linalg.norm(p)
+    trust = 1.0 if exclude_1d else trust_coefficient * norm / (np.linalg.norm(g) + weight_decay * norm + eps)
+    d = trust * (g + (0.0 if exclude_1d else weight_decay) * p)
+    s["b"] = d if t == 1 else momentum * s["b"] + d
+    return p - lr * (d + momentum * s["b"] if nesterov else s["b"])
+
+
+def lamb(p, s, t, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=1e-2, exclude_1d=True):
+    u = adam_step(gradient(p), s, t, 1.0, betas, eps, False) + (0.0 if exclude_1d else weight_decay) * p
+    return p - lr * (1.0 if exclude_1d else np.linalg.norm(p) / np.linalg.norm(u)) * u
+
+
 ROWS = [
     (optim.SGD, sgd, {"lr": 0.1}),
     (optim.SGD, sgd, {"lr": 0.1, "weight_decay": 0.3}),
@@ -67,6 +97,15 @@ ROWS = [
     (optim.Adam, adam, {"lr": 0.1, "amsgrad": True}),
     (optim.AdamW, adamw, {}),
     (optim.AdamW, adamw, {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True}),
+    (optim.NAdam, nadam, {}),
+    (optim.NAdam, nadam, {"lr": 0.1, "betas": (0.8, 0.9), "weight_decay": 0.3, "momentum_decay": 0.1}),
+    (optim.NAdam, nadam, {"lr": 0.1, "weight_decay": 0.3, "decoupled_weight_decay": True}),
+    (optim.Adagrad, adagrad, {}),
+    (optim.Adagrad, adagrad, {"lr": 0.1, "lr_decay": 0.3, "weight_decay": 0.2, "initial_accumulator_value": 0.5}),
+    (optim.LARS, lars, {"lr": 0.1}),
+    (optim.LARS, lars, {"weight_decay": 0.1, "exclude_1d": False, "trust_coefficient": 0.1, "nesterov": True}),
+    (optim.LAMB, lamb, {}),
+    (optim.LAMB, lamb, {"lr": 0.1, "exclude_1d": False, "weight_decay": 0.1}),
 ]
 every_row = pytest.mark.parametrize(("make", "formula", "options"), ROWS)
 
@@ -86,6 +125,7 @@ def test_formula(make, formula, options):
     expected, state = START, {}
     for t in range(1, STEPS + 1):
         expected = formula(expected, state, t, **options)
+    assert np.isfinite(expected).all()
     np.testing.assert_allclose(p.data, expected, rtol=1e-9)
 
 
@@ -196,6 +236,17 @@ P = Tensor([1.0], requires_grad=True)
         (lambda: optim.RMSprop([P], alpha=2), ArgumentError, r"^RMSprop: alpha must be between 0 and 1, got 2"),
         (lambda: optim.Adam([P], betas=(0.9, 1.0)), ArgumentError, r"^Adam: betas must be two numbers from 0 to below 1"),
         (lambda: optim.AdamW([P], betas=(0.9,)), ArgumentError, r"^AdamW: betas must be two numbers"),
+        (
+            lambda: optim.Adagrad([P], lr_decay=-1),
+            ArgumentError,
+            r"^Adagrad: lr_decay must be a finite number of at least 0, got -1",
+        ),
+        (lambda: optim.NAdam([P], momentum_decay=-1), ArgumentError, r"^NAdam: momentum_decay must be a finite number"),
+        (
+            lambda: optim.LARS([P], trust_coefficient=0),
+            ArgumentError,
+            r"^LARS: trust_coefficient must be a finite number above 0",
+        ),
     ],
 )
 def test_bad_arguments(make, error, text):

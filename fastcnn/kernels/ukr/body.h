@@ -61,6 +61,13 @@ const fc_ukr FC_FN(table) = {
     .sgd = FC_FN(sgd),
     .rmsprop = FC_FN(rmsprop),
     .adam = FC_FN(adam),
+    .nadam = FC_FN(nadam),
+    .adagrad = FC_FN(adagrad),
+    .lamb = FC_FN(lamb),
+    .lars_norms = FC_FN(lars_norms),
+    .lamb_norms = FC_FN(lamb_norms),
+    .square_sum = FC_FN(square_sum),
+    .scale = FC_FN(scale),
     .fma_burst = FC_FN(fma_burst),
 };
 

@@ -173,11 +173,14 @@ enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV }; /* of binary_row */
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
  * of steps. Each optimizer reads its own. */
 typedef struct {
-    double lr, weight_decay, eps, momentum, dampening, beta1, beta2;
-    double step, root; /* see adam */
+    double lr, weight_decay, eps, momentum, dampening, beta1, beta2, lr_decay, momentum_decay, trust_coefficient;
+    double step, fresh, root, trust; /* steps along the mean and along the gradient, root of v's correction, trust ratio */
     int first, nesterov, decoupled, maximize; /* first: the states hold nothing yet */
 } fc_update;
 typedef void (*fc_rule)(void *p, const void *g, void *const *states, ptrdiff_t n, const fc_update *options);
+/* What a rule must know of the whole parameter before its step: squares[0] += the square of p's norm, [1] of the other's. */
+typedef void (*fc_measure)(const void *p, const void *g, void *const *states, ptrdiff_t n, const fc_update *options,
+                           double *squares);
 
 typedef struct {
     const char *name;
@@ -242,7 +245,10 @@ typedef struct {
                                        double smoothing);
 
     /* update.h */
-    fc_rule sgd, rmsprop, adam;
+    fc_rule sgd, rmsprop, adam, nadam, adagrad, lamb;
+    fc_measure lars_norms, lamb_norms;
+    double (*square_sum)(const void *x, ptrdiff_t n);
+    void (*scale)(void *x, ptrdiff_t n, double factor);
 
     /* probe.h */
     double (*fma_burst)(ptrdiff_t iterations);
