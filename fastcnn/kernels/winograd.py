@@ -82,4 +82,4 @@ def gain(case: Conv2dCase, op: str) -> float:
     direct = case.batch * case.oh * case.ow * 9 * depth * vectors / 120 + packing * 9 * depth * n
     products = case.batch * _products(height) * _products(width)
     winograd = products * (depth * vectors / 120 + tile * ((depth + 15) // 16 * 16 + vectors)) + 36 * weight * depth * n
-    return direct / winograd if winograd else 0.0
+    return direct / winograd if case.batch and winograd else 0.0

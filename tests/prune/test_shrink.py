@@ -81,8 +81,9 @@ def test_masked_equals_removed_bit_for_bit_with_integers(seed):
     model, channels = random_net(rng, integers=True)
     x = rng.integers(-3, 4, (2, channels, 12, 12)).astype("f4")
     keep = random_plan(rng, model, x)
-    expected = outputs(prune.mask(model, x, keep), x)
-    np.testing.assert_array_equal(outputs(prune.shrink(model, x, keep), x), expected)
+    with fc.use_algorithm("direct"):  # exact sums; Winograd rounds
+        expected = outputs(prune.mask(model, x, keep), x)
+        np.testing.assert_array_equal(outputs(prune.shrink(model, x, keep), x), expected)
 
 
 def test_the_constant_of_removed_filters_moves_into_the_next_bias():
