@@ -1,6 +1,6 @@
 # Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
 #   make demo | test | lint | bench | bench-smoke | bench-peers | bench-fashion | test-peers | docs | size | stress
-#        | arm64 | clean
+#        | sanitize | arm64 | clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,7 +22,7 @@ PEERS_BUILT = $(PEERS)/.built
 CODE = fastcnn tests bench examples
 SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
 
-.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress arm64 clean build check-tools
+.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress sanitize arm64 clean build check-tools
 
 demo: $(BUILT)
 	$(VENV)/bin/fastcnn demo
@@ -70,6 +70,10 @@ size:
 # The counts that are used before a release: hours, not minutes.
 stress: $(DEV)
 	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q
+
+# The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, built into build/sanitize: a quarter of an hour.
+sanitize: $(DEV)
+	.ci/sanitize $(VENV)/bin/python
 
 # The portable micro-kernels for arm64, compared with plain loops under an emulator (Debian: gcc-aarch64-linux-gnu qemu-user
 # libc6-dev-arm64-cross).
