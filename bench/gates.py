@@ -157,9 +157,16 @@ FASHION_ACCURACY, FASHION = 0.933, (3.0, 4.0)
 
 
 def fashion(record: dict | None) -> Result:
-    """Return the gate on the seconds to an accuracy; `record` is what bench.fashion_mnist wrote."""
-    value = record["speedup"] if record else None
+    """Return the gate on the seconds to an accuracy; `record` is what bench.fashion_mnist wrote.
+
+    Where PyTorch misses the accuracy with a seed, the seconds of the same epochs are compared; where fastcnn does, the figure is 0.
+    """
     name = f"Fashion-MNIST, same net and recipe, seconds to {FASHION_ACCURACY:.1%} test accuracy"
+    value = record["speedup"] if record else None
+    if record and value is None:
+        ours, theirs = record["table"].values()
+        value = theirs["seconds"] / ours["seconds"] if ours["reached"] == record["seeds"] else 0.0
+        name += f" (all epochs: reached with {ours['reached']} and {theirs['reached']} of {record['seeds']} seeds)"
     return Result(name, "PyTorch channels-last", *FASHION, value, int(value is not None), 1)
 
 

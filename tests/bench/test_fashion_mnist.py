@@ -75,6 +75,13 @@ def test_summary_and_gate():
     assert "in 1 / 3.75 of the time" in fashion_mnist.text(record)
 
 
+def test_a_seed_that_pytorch_misses_compares_all_epochs():
+    record = summary([{OURS: [Point(2.0, 0.94)], PEER: [Point(7.0, 0.93)]}], 0.933)
+    gate = gates.fashion(record)
+    assert record["speedup"] is None and gate.value == 3.5 and "reached with 1 and 0 of 1 seeds" in gate.name
+
+
 def test_a_seed_that_misses_leaves_no_speedup():
     record = summary([*CURVES, {OURS: [Point(1.0, 0.9)], PEER: [Point(2.0, 0.95)]}], 0.933)
-    assert record["speedup"] is None and record["table"][OURS]["reached"] == 2 and gates.fashion(record).verdict == "not run"
+    assert record["speedup"] is None and record["table"][OURS]["reached"] == 2 and gates.fashion(record).verdict == "missed"
+    assert gates.fashion(None).verdict == "not run"
