@@ -35,7 +35,7 @@ cdef cnp.ndarray per_channel(object values, Py_ssize_t channels, str name, doubl
     cdef cnp.ndarray out
     if values is None:
         return np.full(channels, default)
-    out = np.ascontiguousarray(values, dtype=np.float64)
+    out = np.array(values, dtype=np.float64, order="C")  # a copy: an array of any strides may not be aligned
     if out.ndim != 1 or cnp.PyArray_DIM(out, 0) != channels:
         raise ShapeError(f"batch_norm: {name} must be ({channels},), got {np.shape(values)}")
     return out
