@@ -159,7 +159,7 @@ FASHION_ACCURACY, FASHION = 0.933, (3.0, 4.0)
 def fashion(record: dict | None) -> Result:
     """Return the gate on the seconds to an accuracy; `record` is what bench.fashion_mnist wrote.
 
-    Where PyTorch misses the accuracy with a seed, the seconds of the same epochs are compared; where fastcnn does, the figure is 0.
+    Where PyTorch misses the accuracy with a seed, the seconds of the same epochs are compared; where fastcnn does, it is 0.
     """
     name = f"Fashion-MNIST, same net and recipe, seconds to {FASHION_ACCURACY:.1%} test accuracy"
     value = record["speedup"] if record else None
