@@ -71,7 +71,7 @@ size:
 stress: $(DEV)
 	FASTCNN_STRESS=1 $(VENV)/bin/python -m pytest -q
 
-# The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, built into build/sanitize: a quarter of an hour.
+# The kernels' tests under AddressSanitizer and UndefinedBehaviorSanitizer, built into build/sanitize: some ten minutes.
 sanitize: $(DEV)
 	.ci/sanitize $(VENV)/bin/python
 
