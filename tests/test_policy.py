@@ -12,7 +12,7 @@ import pytest
 import fastcnn as fc
 from fastcnn import kernels, plan_cache, policy
 from fastcnn.errors import ArgumentError, PerformanceWarning
-from fastcnn.kernels import select
+from fastcnn.kernels import select, table
 from fastcnn.shapes import conv2d_case
 
 CASE = conv2d_case((1, 16, 16, 16), (16, 16, 3, 3), 1, 1)  # near enough for a measurement, and large enough
@@ -50,7 +50,8 @@ def timings(monkeypatch):
 
 
 def near(monkeypatch, gain=1.2):
-    monkeypatch.setattr(select, "winograd_gain", lambda case, op: gain)
+    for module in (select, table):
+        monkeypatch.setattr(module, "winograd_gain", lambda case, op: gain)
     monkeypatch.setattr(select, "_known", {})
 
 

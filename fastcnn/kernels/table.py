@@ -1,0 +1,198 @@
+"""kernels.table: the implementations of each operation, best first, reference last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as _np
+
+from ..reference import activation as _act
+from ..reference import adaptive_avg_pool2d as _bins
+from ..reference import adaptive_max_pool2d as _adaptive_max
+from ..reference import avg_pool2d as _avg
+from ..reference import batch_norm as _bn
+from ..reference import conv2d as _conv
+from ..reference import cross_entropy as _ce
+from ..reference import gemm as _gemm
+from ..reference import interpolate as _interpolate
+from ..reference import layout as _layout
+from ..reference import max_pool2d as _max
+from ..reference import relu as _relu
+from ..threads import get_num_threads
+from . import activation as _act_compiled
+from . import avg_pool2d as _avg_fast
+from . import batch_norm as _bn_compiled
+from . import columns as _columns
+from . import conv2d_batch as _batch
+from . import conv2d_depthwise as _depthwise
+from . import conv2d_direct as _direct
+from . import conv2d_direct_weight as _direct_weight
+from . import conv2d_winograd as _winograd
+from . import conv2d_winograd_weight as _winograd_weight
+from . import cross_entropy as _ce_compiled
+from . import gemm as _gemm_compiled
+from . import interpolate as _interpolate_compiled
+from . import layout as _layout_compiled
+from . import max_pool2d as _max_compiled
+from . import relu as _relu_compiled
+from .winograd import gain as winograd_gain
+
+
+def _always(*_args) -> bool:
+    return True
+
+
+def _same_floats(a, b, *_args) -> bool:
+    return a.dtype.char in "fd" and a.dtype == b.dtype
+
+
+def _floats(a, *_args) -> bool:
+    return a.dtype.char in "fd"
+
+
+class Impl(NamedTuple):
+    """One implementation of an op.
+
+    `accepts(*args)`: it can compute them; `pays(*args)`: it is worth choosing without being asked for; `compiled`: it takes
+    the keyword `threads`.
+    """
+
+    name: str
+    function: Callable
+    accepts: Callable[..., bool] = _always
+    compiled: bool = False
+    pays: Callable[..., bool] = _always
+
+    def run(self, *args, **options):
+        """Call the function; a compiled one gets the thread count in force."""
+        if self.compiled:
+            return self.function(*args, threads=get_num_threads(), **options)
+        return self.function(*args, **options)
+
+
+def _winograd_accepts(a, b, *rest) -> bool:
+    return _same_floats(a, b) and _winograd.accepts(rest[-1])
+
+
+def _winograd_pays(direction: str) -> Callable[..., bool]:
+    # At 2x2 pixels the batch kernel takes half of the time of Winograd, from 3x3 on it is the other way round.
+    return lambda *args: winograd_gain(args[-1], f"conv2d_{direction}") > 1 and not (args[-1].ih <= 2 and _batch_pays(*args))
+
+
+def _depthwise_accepts(a, b, *rest) -> bool:
+    return _same_floats(a, b) and _depthwise.accepts(rest[-1])
+
+
+def _batch_accepts(a, b, *rest) -> bool:
+    return _same_floats(a, b) and _batch.accepts(rest[-1])
+
+
+def _batch_pays(*args) -> bool:
+    """Few pixels, where the taps outside the image are many and a row of pixels does not fill a register tile."""
+    c = args[-1]
+    return c.batch >= 16 and c.ci >= 16 and c.co >= 16 and c.ih * c.iw <= 16 and c.kh * c.kw > 1
+
+
+def _reference_only(function) -> tuple[Impl, ...]:
+    return (Impl("reference", function),)
+
+
+def _index_on_demand(reference) -> Callable:
+    def run(*args, need_index=True):
+        y, index = reference(*args)
+        return y, index if need_index else None
+
+    return run
+
+
+def _clipped(y, relu, ceiling):
+    return _np.minimum(_relu.relu_forward(y), y.dtype.type(ceiling)) if relu else y
+
+
+def _batch_norm_reference(x, weight, bias, eps, relu=False, ceiling=float("inf"), residual=None):
+    y, mean, var = _bn.batch_norm_forward(x, weight, bias, eps)
+    y = y if residual is None else y + residual
+    return _clipped(y, relu, ceiling), mean, var
+
+
+def _unclipped(dy, y, ceiling):
+    return _np.where(y >= ceiling, dy.dtype.type(0), _relu.relu_backward(dy, y))
+
+
+def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, ceiling=float("inf"), y=None):
+    if y is None:
+        y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps) if relu else None
+        return _bn.batch_norm_backward(dy if y is None else _unclipped(dy, y, ceiling), x, weight, mean, var, eps)
+    dresidual = _unclipped(dy, y, ceiling)
+    return (*_bn.batch_norm_backward(dresidual, x, weight, mean, var, eps), dresidual)
+
+
+def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False, ceiling=float("inf"), residual=None):
+    y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps)
+    y = y if residual is None else y + residual
+    return _clipped(y, relu, ceiling)
+
+
+def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]:
+    return (Impl("vector", vector, accepts, True), Impl("reference", reference))
+
+
+OPS: dict[str, tuple[Impl, ...]] = {
+    "conv2d_forward": (
+        Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward")),
+        Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
+        Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
+        *_reference_only(_conv.conv2d_forward),
+    ),
+    "conv2d_backward_data": (
+        Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays("backward_data")),
+        Impl("depthwise", _depthwise.conv2d_depthwise_backward_data, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_backward_data, _batch_accepts, True, _batch_pays),
+        Impl("direct", _direct.conv2d_direct_backward_data, _same_floats, True),
+        *_reference_only(_conv.conv2d_backward_data),
+    ),
+    "conv2d_backward_weight": (
+        Impl(
+            "winograd",
+            _winograd_weight.conv2d_winograd_backward_weight,
+            _winograd_accepts,
+            True,
+            _winograd_pays("backward_weight"),
+        ),
+        Impl("depthwise", _depthwise.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
+        Impl("batch", _batch.conv2d_batch_backward_weight, _batch_accepts, True, _batch_pays),
+        Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
+        *_reference_only(_conv.conv2d_backward_weight),
+    ),
+    "conv2d_backward_bias": _vector_or_reference(_columns.conv2d_backward_bias, _conv.conv2d_backward_bias),
+    "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
+    "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _index_on_demand(_max.max_pool2d_forward)),
+    "max_pool2d_backward": _vector_or_reference(_max_compiled.max_pool2d_backward, _max.max_pool2d_backward),
+    "adaptive_max_pool2d_forward": _vector_or_reference(
+        _max_compiled.adaptive_max_pool2d_forward, _index_on_demand(_adaptive_max.adaptive_max_pool2d_forward)
+    ),
+    "adaptive_max_pool2d_backward": _vector_or_reference(
+        _max_compiled.adaptive_max_pool2d_backward, _adaptive_max.adaptive_max_pool2d_backward
+    ),
+    "avg_pool2d_forward": _vector_or_reference(_avg_fast.avg_pool2d_forward, _avg.avg_pool2d_forward),
+    "avg_pool2d_backward": _vector_or_reference(_avg_fast.avg_pool2d_backward, _avg.avg_pool2d_backward),
+    "adaptive_avg_pool2d_forward": _vector_or_reference(_avg_fast.adaptive_avg_pool2d_forward, _bins.adaptive_avg_pool2d_forward),
+    "adaptive_avg_pool2d_backward": _vector_or_reference(
+        _avg_fast.adaptive_avg_pool2d_backward, _bins.adaptive_avg_pool2d_backward
+    ),
+    "interpolate_forward": _vector_or_reference(_interpolate_compiled.interpolate_forward, _interpolate.interpolate_forward),
+    "interpolate_backward": _vector_or_reference(_interpolate_compiled.interpolate_backward, _interpolate.interpolate_backward),
+    "relu_forward": _vector_or_reference(_relu_compiled.relu_forward, _relu.relu_forward),
+    "relu_backward": _vector_or_reference(_relu_compiled.relu_backward, _relu.relu_backward, _same_floats),
+    "activation_forward": _vector_or_reference(_act_compiled.activation_forward, _act.activation_forward),
+    "activation_backward": _vector_or_reference(_act_compiled.activation_backward, _act.activation_backward, _same_floats),
+    "batch_norm_forward": _vector_or_reference(_bn_compiled.batch_norm_forward, _batch_norm_reference),
+    "batch_norm_backward": _vector_or_reference(_bn_compiled.batch_norm_backward, _batch_norm_backward_reference, _same_floats),
+    "batch_norm_inference": _vector_or_reference(_bn_compiled.batch_norm_inference, _batch_norm_inference_reference),
+    "cross_entropy_forward": _vector_or_reference(_ce_compiled.cross_entropy_forward, _ce.cross_entropy_forward),
+    "cross_entropy_backward": _vector_or_reference(_ce_compiled.cross_entropy_backward, _ce.cross_entropy_backward, _same_floats),
+    "to_channels_last": _vector_or_reference(_layout_compiled.to_channels_last, _layout.to_channels_last),
+    "to_contiguous": _vector_or_reference(_layout_compiled.to_contiguous, _layout.to_contiguous),
+}
