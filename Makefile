@@ -1,5 +1,5 @@
 # Every target makes the virtual environment it needs: python3 with venv and its headers, gcc, make and git are enough.
-#   make demo | test | lint | bench | bench-smoke | bench-peers | bench-fashion | test-peers | docs | size | stress
+#   make demo | test | lint | bench | bench-smoke | bench-peers | bench-isa | bench-fashion | test-peers | docs | size | stress
 #        | sanitize | arm64 | clean
 
 PYTHON ?= python3
@@ -22,7 +22,7 @@ PEERS_BUILT = $(PEERS)/.built
 CODE = fastcnn tests bench examples
 SOURCES = setup.py pyproject.toml $(shell find fastcnn -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -path '*/ukr/*.c')
 
-.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-fashion docs size stress sanitize arm64 clean build check-tools
+.PHONY: demo test test-peers lint bench bench-smoke bench-peers bench-isa bench-fashion docs size stress sanitize arm64 clean build check-tools
 
 demo: $(BUILT)
 	$(VENV)/bin/fastcnn demo
@@ -54,6 +54,12 @@ bench-smoke: $(DEV)
 bench-peers: $(PEERS_BUILT)
 	$(PEERS)/bin/python -m pytest $(BENCH) --networks=$(NETWORKS) --batches=$(BATCHES) --peers
 	$(PEERS)/bin/python -m bench.report
+
+# Products and convolutions with another instruction set, as bench/out/isa-<ISA>.json: the next report has its shares of the peak.
+ISA ?= avx2
+bench-isa: $(DEV)
+	FASTCNN_ISA=$(ISA) $(VENV)/bin/python -m pytest -q bench/bench_gemm.py bench/bench_conv2d.py --networks=$(NETWORKS) --batches=16 \
+	    --benchmark-json=bench/out/isa-$(ISA).json --benchmark-quiet --patience=$(PATIENCE)
 
 # Fashion-MNIST to the end by fastcnn and PyTorch in turn, SEEDS times; minutes for each.
 bench-fashion: $(PEERS_BUILT)

@@ -10,6 +10,7 @@ from bench.figures import Row, geometric_mean
 
 DIRECTIONS = ("forward", "backward_data", "backward_weight")
 BATCH = 16  # of the convolutions in the gates
+PEAK = "measured peak"
 
 
 class Gate(NamedTuple):
@@ -47,7 +48,7 @@ class Result(NamedTuple):
 
     def text(self, number: float) -> str:
         """Return a figure as this gate states it: per cent of a limit, or times."""
-        return f"{100 * number:.0f} %" if self.against == "measured peak" else f"{number:.2f} x"
+        return f"{100 * number:.0f} %" if self.against == PEAK else f"{number:.2f} x"
 
 
 def winograd_layer(name: str) -> bool:
@@ -70,7 +71,7 @@ def _convolution(row: Row, networks: tuple[str, ...], takes: Callable[[str], boo
 
 
 def _peak_gates() -> list[Gate]:
-    nets, peak = ("resnet18", "resnet50"), "measured peak"
+    nets = ("resnet18", "resnet50")
 
     def direct(row: Row) -> float | None:
         return row.share_of("direct") or None
@@ -82,7 +83,7 @@ def _peak_gates() -> list[Gate]:
     count = _count(nets, direct_layer)
     cube = Gate(
         "GEMM 512^3",
-        peak,
+        PEAK,
         lambda r: r.table == "GEMM" and r.row.startswith("cube-512"),
         lambda r: r.share,
         min,
@@ -91,8 +92,8 @@ def _peak_gates() -> list[Gate]:
     )
     return [
         cube,
-        Gate(f"{what}, geometric mean", peak, takes, direct, geometric_mean, 0.85, 0.95, count),
-        Gate(f"{what}, worst layer", peak, takes, direct, min, 0.85, 0.95, count),
+        Gate(f"{what}, geometric mean", PEAK, takes, direct, geometric_mean, 0.85, 0.95, count),
+        Gate(f"{what}, worst layer", PEAK, takes, direct, min, 0.85, 0.95, count),
     ]
 
 
@@ -170,11 +171,18 @@ def fashion(record: dict | None) -> Result:
     return Result(name, "PyTorch channels-last", *FASHION, value, int(value is not None), 1)
 
 
+def evaluate(gate: Gate, rows: list[Row]) -> Result:
+    """Return the gate with its figure from these rows."""
+    values = [value for row in rows if gate.takes(row) and (value := gate.value(row)) is not None]
+    joined = gate.join(values) if values else None
+    return Result(gate.name, gate.against, gate.gate, gate.aim, joined, len(values), gate.expected)
+
+
+def of_peak(rows: list[Row]) -> list[Result]:
+    """Return the gates on the share of the measured peak: what can be said of an instruction set without peers."""
+    return [evaluate(gate, rows) for gate in GATES if gate.against == PEAK]
+
+
 def results(rows: list[Row], record: dict | None = None) -> list[Result]:
     """Return every gate with its figure from these rows."""
-    found = []
-    for gate in GATES:
-        values = [value for row in rows if gate.takes(row) and (value := gate.value(row)) is not None]
-        joined = gate.join(values) if values else None
-        found.append(Result(gate.name, gate.against, gate.gate, gate.aim, joined, len(values), gate.expected))
-    return [*found, fashion(record)]
+    return [*(evaluate(gate, rows) for gate in GATES), fashion(record)]

@@ -26,7 +26,24 @@ def fashion_record(folder: Path) -> dict | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def render(template: str, about: dict, rows: list[figures.Row], picture: Path | None = None, record: dict | None = None) -> str:
+def levels(folder: Path) -> list[dict]:
+    """Return the runs with other instruction sets in the same folder (`make bench-isa`): their gates and tables."""
+    runs = [figures.read(path) for path in sorted(folder.glob("isa-*.json"))]
+    return [
+        {"about": about, "peak": rows[0].peak, "gates": gates.of_peak(rows), "tables": figures.tables(rows)}
+        for about, rows in runs
+        if rows
+    ]
+
+
+def render(
+    template: str,
+    about: dict,
+    rows: list[figures.Row],
+    picture: Path | None = None,
+    record: dict | None = None,
+    others: list[dict] | None = None,
+) -> str:
     """Return the report as the template's kind of text; the page holds the picture itself, the Markdown names it."""
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -44,6 +61,7 @@ def render(template: str, about: dict, rows: list[figures.Row], picture: Path | 
         losses=figures.losses(rows),
         poor_choices=figures.poor_choices(rows),
         limits=rows[0],
+        levels=others or [],
         picture=picture.name if picture else "",
         picture_data=base64.b64encode(picture.read_bytes()).decode() if picture else "",
     )
@@ -63,7 +81,8 @@ def main() -> None:
         picture = None
     for kind in ("md", "html"):
         path = options.json.with_name(f"report.{kind}")
-        path.write_text(render(f"report.{kind}.jinja", about, rows, picture, fashion_record(options.json.parent)))
+        folder = options.json.parent
+        path.write_text(render(f"report.{kind}.jinja", about, rows, picture, fashion_record(folder), levels(folder)))
         print(path)
 
 

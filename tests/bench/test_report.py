@@ -119,6 +119,18 @@ def test_both_reports(file, monkeypatch, capsys):
     assert all(line.count("|") > 2 for line in rows)
 
 
+def test_other_instruction_sets(file, monkeypatch, capsys):
+    file.with_name("isa-generic.json").write_text(
+        file.read_text().replace('"avx2"', '"generic"').replace('"best"', '"asked for"')
+    )
+    monkeypatch.setattr("sys.argv", ["report", str(file)])
+    report.main()
+    markdown, html = (file.with_name(f"report.{kind}").read_text() for kind in ("md", "html"))
+    part = markdown[markdown.index("## With generic") : markdown.index("## GEMM")]
+    assert "with asked for" in part and "| GEMM 512^3 | 80 % | 1 of 1 |" in part and "x |" not in part
+    assert "<h2>With generic</h2>" in html and html.count("<table>") == html.count("</table>") == 9
+
+
 def test_smoke_run_has_no_gates_and_no_picture_without_convolutions(file, monkeypatch, capsys):
     document = json.loads(file.read_text())
     document["machine_info"]["fastcnn"]["smoke"] = True
