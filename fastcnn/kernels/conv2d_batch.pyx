@@ -8,9 +8,10 @@ nothing. In each direction a thread packs its own panels and uses them at once. 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
@@ -29,6 +30,8 @@ cdef struct Run:
 
 cdef struct Batched:
     # dst[n, y, x, k] = bias + sum over the runs of y and x and depth c of src[n, row, col + j, c] * w
+    const fc_ukr *u
+    Weights w                         # IN
     const char *src                   # IN   channels-last images
     Py_ssize_t image, width, depth    # elements of an image; pixels of a row; channels
     const char *bias                  # IN   n_out, or NULL
@@ -38,7 +41,10 @@ cdef struct Batched:
     const Run *cols
     Py_ssize_t n_rows, n_cols, kh, kw
     Py_ssize_t batch, images, panels  # images of one task
-    int relu
+    bint relu, backward
+    char *scratch                     # a packed panel for each thread
+    Py_ssize_t scratch_bytes          # of one
+    int threads
 
 
 cdef list axis(Py_ssize_t count, Py_ssize_t size, Py_ssize_t k, Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation,
@@ -69,22 +75,23 @@ cdef cnp.ndarray as_runs(list runs):
     return np.array(runs, dtype=np.intp).reshape(-1, 4)
 
 
-cdef void pack_panel(const fc_ukr *u, const Weights *w, char *dst, Py_ssize_t panel, Py_ssize_t kh, Py_ssize_t kw,
-                     bint backward) noexcept nogil:
+cdef void pack_panel(const Batched *p, char *dst, Py_ssize_t panel) noexcept nogil:
     """[kh][kw][depth][nr], taps falling for backward-data."""
+    cdef const fc_ukr *u = p.u
+    cdef const Weights *w = &p.w
     cdef Py_ssize_t i, j, r, s
-    for i in range(kh):
-        for j in range(kw):
-            r = kh - 1 - i if backward else i
-            s = kw - 1 - j if backward else j
-            u.pack_run(dst + (i * kw + j) * w.depth * u.nr * u.item,
+    for i in range(p.kh):
+        for j in range(p.kw):
+            r = p.kh - 1 - i if p.backward else i
+            s = p.kw - 1 - j if p.backward else j
+            u.pack_run(dst + (i * p.kw + j) * w.depth * u.nr * u.item,
                        w.data + (panel * u.nr * w.s_out + r * w.s_r + s * w.s_s) * u.item,
                        min(u.nr, w.n_out - panel * u.nr), u.nr, w.depth, w.s_in, w.s_out)
 
 
-cdef void panel_task(const fc_ukr *u, const Batched *p, const char *packed, Py_ssize_t panel, Py_ssize_t first,
-                     Py_ssize_t images) noexcept nogil:
+cdef void panel_task(const Batched *p, const char *packed, Py_ssize_t panel, Py_ssize_t first, Py_ssize_t images) noexcept nogil:
     """All output pixels of one panel of channels and of a block of images."""
+    cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0, y, x, r = 0, c, c0, r0
     cdef const char *src = p.src + first * p.image * u.item
@@ -122,29 +129,33 @@ cdef inline bint last_of(const Run *runs, Py_ssize_t i, Py_ssize_t n) noexcept n
     return i + 1 == n or runs[i + 1].at != runs[i].at
 
 
-cdef void run_all(const fc_ukr *u, const Batched *p, const Weights *w, char *scratch, bint backward, int threads) noexcept nogil:
-    cdef Py_ssize_t blocks = (p.batch + p.images - 1) // p.images, size = p.kh * p.kw * w.depth * u.nr * u.item, t, first
+cdef int run_all(const void *job) noexcept nogil:
+    cdef const Batched *p = <const Batched *>job
+    cdef Py_ssize_t blocks = (p.batch + p.images - 1) // p.images, t, first
     cdef char *mine
-    for t in prange(blocks * p.panels, num_threads=threads, schedule="static"):
-        mine = scratch + threadid() * apart(size)
-        first = t // p.panels * p.images
-        pack_panel(u, w, mine, t % p.panels, p.kh, p.kw, backward)
-        panel_task(u, p, mine, t % p.panels, first, min(p.images, p.batch - first))
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(blocks * p.panels, schedule="static"):
+            mine = p.scratch + threadid() * p.scratch_bytes
+            first = t // p.panels * p.images
+            pack_panel(p, mine, t % p.panels)
+            panel_task(p, mine, t % p.panels, first, min(p.images, p.batch - first))
+        fc_restore(floats)
+    return 0
 
 
-cdef int run(const fc_ukr *u, Batched *p, const Weights *w, list rows, list cols, bint backward, int threads) except -1:
+cdef int run(Batched *p, list rows, list cols, tuple arrays) except -1:
     cdef cnp.ndarray row_table = as_runs(rows), col_table = as_runs(cols)
     cdef Block scratch
-    cdef char *data
     p.rows, p.cols = <const Run *>cnp.PyArray_BYTES(row_table), <const Run *>cnp.PyArray_BYTES(col_table)
     p.n_rows, p.n_cols = len(rows), len(cols)
-    p.panels = (p.n_out + u.nr - 1) // u.nr
-    p.images = min(p.batch, max(<Py_ssize_t>4 * u.mr, IMAGES_BYTES // (p.image * u.item)))
-    scratch = block(threads * apart(p.kh * p.kw * w.depth * u.nr * u.item))
-    data = scratch.data
-    with nogil:
-        run_all(u, p, w, data, backward, threads)
-    return 0
+    p.panels = (p.n_out + p.u.nr - 1) // p.u.nr
+    p.images = min(p.batch, max(<Py_ssize_t>4 * p.u.mr, IMAGES_BYTES // (p.image * p.u.item)))
+    p.scratch_bytes = apart(p.kh * p.kw * p.w.depth * p.u.nr * p.u.item)
+    scratch = block(p.threads * p.scratch_bytes)
+    p.scratch = scratch.data
+    return emit(run_all, p, sizeof(Batched), (*arrays, row_table, col_table))
 
 
 def accepts(case) -> bool:
@@ -160,19 +171,18 @@ def conv2d_batch_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
-    cdef const fc_ukr *u = table(xs.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
-    cdef Weights weights = weights_of(u, ws, 1)
     cdef Batched p
     if y.size == 0:
         return y
+    p.u, p.threads, p.backward = table(xs.itemsize), team(case.macs, threads), False
+    p.w = weights_of(p.u, ws, 1)
     p.src, p.image, p.width, p.depth, p.dst = cnp.PyArray_BYTES(xs), ih * iw * ci, iw, ci, cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch, p.relu = oh, ow, co, kh, kw, batch, relu
-    run(u, &p, &weights, axis(oh, ih, kh, sh, pt, dh, False, False), axis(ow, iw, kw, sw, pl, dw, False, True), False,
-        team(case.macs, threads))
+    run(&p, axis(oh, ih, kh, sh, pt, dh, False, False), axis(ow, iw, kw, sw, pl, dw, False, True), (y, xs, ws, bias))
     return y
 
 
@@ -180,47 +190,50 @@ def conv2d_batch_backward_data(dy, w, case, *, int threads=1):
     """Return dx of shape case.x_shape, channels-last, from dy of shape case.y_shape; cost as forward."""
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
-    cdef const fc_ukr *u = table(dys.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
-    cdef Weights weights = weights_of(u, ws, 1)
     cdef Batched p
     if dx.size == 0:
         return dx
-    weights.n_out, weights.depth = weights.depth, weights.n_out
-    weights.s_out, weights.s_in = weights.s_in, weights.s_out
+    p.u, p.threads, p.backward = table(dys.itemsize), team(case.macs, threads), True
+    p.w = weights_of(p.u, ws, 1)
+    p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
+    p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     p.src, p.image, p.width, p.depth, p.dst = cnp.PyArray_BYTES(dys), oh * ow * co, ow, co, cnp.PyArray_BYTES(dx)
     p.bias = NULL
     p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch, p.relu = ih, iw, ci, kh, kw, batch, 0
-    run(u, &p, &weights, axis(ih, oh, kh, sh, pt, dh, True, False), axis(iw, ow, kw, sw, pl, dw, True, True), True,
-        team(case.macs, threads))
+    run(&p, axis(ih, oh, kh, sh, pt, dh, True, False), axis(iw, ow, kw, sw, pl, dw, True, True), (dx, dys, ws))
     return dx
 
 
 cdef struct WeightGradient:
     # dw[k, r, s, c] = sum over images and output pixels of dy[n, y, x, k] * x[n, row, col, c]
+    const fc_ukr *u
     const char *x
     const char *dy
     char *dw                         # OUT  (co, kh, kw, ci)
     Py_ssize_t ih, iw, oh, ow, kh, kw, sh, sw, pt, pl, dh, dw_, ci, co
     Py_ssize_t batch, images, panels
     Py_ssize_t dy_row                # elements between the images of a packed output pixel
-    Py_ssize_t x_bytes, dy_bytes     # of the packed pixels of a block of images
+    char *scratch                    # packed pixels of a block of images for each thread: a panel of x, then dy
+    Py_ssize_t x_bytes, dy_bytes
+    int threads
 
 
-cdef void pack_gradient(const fc_ukr *u, const WeightGradient *p, char *packed, Py_ssize_t first,
-                        Py_ssize_t images) noexcept nogil:
+cdef void pack_gradient(const WeightGradient *p, char *packed, Py_ssize_t first, Py_ssize_t images) noexcept nogil:
     """[oh*ow][images][dy_row] from dy: the stride between images is not a power of two."""
+    cdef const fc_ukr *u = p.u
     cdef Py_ssize_t pixel
     for pixel in range(p.oh * p.ow):
         u.pack_run(packed + pixel * images * p.dy_row * u.item, p.dy + (first * p.oh * p.ow + pixel) * p.co * u.item, p.co,
                    p.dy_row, images, p.oh * p.ow * p.co, 1)
 
 
-cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, char *packed, const char *dys, Py_ssize_t panel,
-                       Py_ssize_t first, Py_ssize_t images) noexcept nogil:
+cdef void weight_panel(const WeightGradient *p, char *packed, const char *dys, Py_ssize_t panel, Py_ssize_t first,
+                       Py_ssize_t images) noexcept nogil:
     """dw of one panel of input channels (+)= a block of images; `packed` holds the panel of x as [ih*iw][images][nr]."""
+    cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0, n = min(u.nr, p.ci - panel * u.nr), pixel, r, s, y, row, x0, x1, x
     cdef bint started
@@ -258,18 +271,27 @@ cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, char *packed, c
                 u.tile_rows(&job)
 
 
-cdef void weight_all(const fc_ukr *u, const WeightGradient *p, char *scratch, int threads) noexcept nogil:
-    """Each thread packs dy for itself, once for each block of images, and makes its own panels of dw."""
-    cdef Py_ssize_t first = 0, images, t, i
-    cdef char *mine
+cdef void weight_part(const WeightGradient *p, char *scratch, Py_ssize_t part) noexcept nogil:
+    """A thread's panels of dw; it packs dy for itself, once for each block of images."""
+    cdef Py_ssize_t first = 0, images, i
     while first < p.batch:
         images = min(p.images, p.batch - first)
-        for t in prange(threads, num_threads=threads, schedule="static"):
-            mine = scratch + threadid() * apart(p.x_bytes + p.dy_bytes)
-            pack_gradient(u, p, mine + p.x_bytes, first, images)
-            for i in range(t * p.panels // threads, (t + 1) * p.panels // threads):
-                weight_panel(u, p, mine, mine + p.x_bytes, i, first, images)
+        pack_gradient(p, scratch + p.x_bytes, first, images)
+        for i in range(part * p.panels // p.threads, (part + 1) * p.panels // p.threads):
+            weight_panel(p, scratch, scratch + p.x_bytes, i, first, images)
         first += images
+
+
+cdef int weight_all(const void *job) noexcept nogil:
+    cdef const WeightGradient *p = <const WeightGradient *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.threads, schedule="static"):
+            weight_part(p, p.scratch + t * apart(p.x_bytes + p.dy_bytes), t)
+        fc_restore(floats)
+    return 0
 
 
 def conv2d_batch_backward_weight(dy, x, case, *, int threads=1):
@@ -285,10 +307,10 @@ def conv2d_batch_backward_weight(dy, x, case, *, int threads=1):
     cdef cnp.ndarray out = empty_nchw(co, ci, kh, kw, dys.dtype.num)
     cdef WeightGradient p
     cdef Block scratch
-    cdef char *data
     if out.size == 0 or dys.size == 0:
         out.fill(0)
         return out
+    p.u = u
     p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
     p.ih, p.iw, p.oh, p.ow, p.kh, p.kw, p.sh, p.sw = ih, iw, oh, ow, kh, kw, sh, sw
     p.pt, p.pl, p.dh, p.dw_, p.ci, p.co, p.batch = pt, pl, dh, dw, ci, co, batch
@@ -297,9 +319,8 @@ def conv2d_batch_backward_weight(dy, x, case, *, int threads=1):
     p.images = min(batch, max(<Py_ssize_t>16, IMAGES_BYTES // (max(oh * ow * p.dy_row, ih * iw * u.nr) * u.item)))
     p.x_bytes = p.images * ih * iw * u.nr * u.item
     p.dy_bytes = p.images * oh * ow * p.dy_row * u.item
-    threads = max(1, min(team(case.macs, threads), p.panels))
-    scratch = block(threads * apart(p.x_bytes + p.dy_bytes))
-    data = scratch.data
-    with nogil:
-        weight_all(u, &p, data, threads)
+    p.threads = max(1, min(team(case.macs, threads), p.panels))
+    scratch = block(p.threads * apart(p.x_bytes + p.dy_bytes))
+    p.scratch = scratch.data
+    emit(weight_all, &p, sizeof(p), (out, dys, xs))
     return out
