@@ -1,9 +1,9 @@
 """fastcnn.autograd: TAPE. Tensor, recording, backward, gradient checks. Knows no operation in particular."""
 
 from .array import FLOATS, as_array, checked_dtype
-from .checkpointing import checkpoint
+from .checkpointing import checkpoint, checkpoint_sequential
 from .gradcheck import gradcheck
-from .mode import enable_grad, is_grad_enabled, no_grad
+from .mode import enable_grad, is_grad_enabled, is_recomputing, no_grad
 from .tape import Node, backward, record
 from .tensor import Tensor
 
@@ -15,9 +15,11 @@ __all__ = [
     "backward",
     "checked_dtype",
     "checkpoint",
+    "checkpoint_sequential",
     "enable_grad",
     "gradcheck",
     "is_grad_enabled",
+    "is_recomputing",
     "no_grad",
     "record",
 ]

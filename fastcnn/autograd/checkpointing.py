@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy import ndarray
 
-from ..errors import DtypeError, GradientError
+from ..errors import ArgumentError, DtypeError, GradientError
 from ..rng import get_state, set_state
-from .mode import enable_grad, is_grad_enabled
+from .mode import enable_grad, is_grad_enabled, recomputing
 from .tape import Node, next_number, record, walk
 from .tensor import Tensor
 
@@ -41,7 +41,7 @@ def checkpoint(function: Callable[..., Tensor], *inputs, preserve_rng_state: boo
 
     Notes
     -----
-    Costs a second forward pass. Running statistics of batch normalisation are updated by both.
+    Costs a second forward pass. Running statistics of batch normalisation are updated by the first only, see `is_recomputing`.
 
     Examples
     --------
@@ -67,6 +67,55 @@ def checkpoint(function: Callable[..., Tensor], *inputs, preserve_rng_state: boo
     saved = tuple(t.data for t in sources)
     described = tuple((True, x.requires_grad, None) if isinstance(x, Tensor) else (False, False, x) for x in inputs)
     return record("checkpoint", sources, y.data, _recompute, saved, (function, described, state, tuple(leaves)))
+
+
+def checkpoint_sequential(functions, segments: int, x, *, preserve_rng_state: bool = True) -> Tensor:
+    """Return x after all `functions`, one behind the other, and keep only the inputs of `segments` parts of them. [Chen2016]
+
+    Parameters
+    ----------
+    functions : Sequential, or iterable of callable
+        The layers; each takes and returns one Tensor.
+    segments : int
+        Parts of about equal length, 1 .. the number of layers. The last one is kept, not run again. About the square root of
+        the number of layers needs the least memory.
+    x : Tensor
+    preserve_rng_state : bool
+        As in `checkpoint`.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer layers than segments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastcnn as fc
+    >>> net = fc.nn.Sequential(*[fc.nn.Linear(4, 4) for _ in range(6)])
+    >>> fc.autograd.checkpoint_sequential(net, 2, fc.tensor(np.ones((2, 4), np.float32))).shape
+    (2, 4)
+    """
+    layers = functions if callable(functions) else list(functions)
+    if not hasattr(segments, "__index__") or isinstance(segments, bool) or not 1 <= segments <= len(layers):
+        raise ArgumentError(
+            f"checkpoint_sequential: segments must be an int from 1 to the {len(layers)} layers, got {segments!r}"
+        )
+    size = len(layers) // segments
+    for first in range(0, size * (segments - 1), size):
+        x = checkpoint(_part(layers[first : first + size]), x, preserve_rng_state=preserve_rng_state)
+    return _part(layers[size * (segments - 1) :])(x)
+
+
+def _part(layers) -> Callable[[Tensor], Tensor]:
+    """Layers as one function: a slice of a Sequential is one already."""
+
+    def run(x):
+        for layer in layers:
+            x = layer(x)
+        return x
+
+    return layers if callable(layers) else run
 
 
 def _result(y) -> Tensor:
@@ -105,7 +154,7 @@ def _recompute(dy: ndarray, saved, case, needs):
     try:
         if state is not None:
             set_state(state)
-        with enable_grad():
+        with enable_grad(), recomputing():
             y = function(*inputs)
     finally:
         if state is not None:

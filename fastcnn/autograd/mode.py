@@ -1,4 +1,4 @@
-"""autograd.mode: whether operations are recorded, per thread."""
+"""autograd.mode: whether operations are recorded, and whether they are run again by a checkpoint; per thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 
 class _Mode(threading.local):
     enabled = True
+    again = False
 
 
 mode = _Mode()
@@ -68,3 +69,31 @@ class enable_grad(_Recording):
 def is_grad_enabled() -> bool:
     """Say whether this thread records operations."""
     return mode.enabled
+
+
+class recomputing:
+    """Say that what runs inside ran before: layers leave alone what they count or average."""
+
+    def __enter__(self):
+        self._outer, mode.again = mode.again, True
+        return self
+
+    def __exit__(self, *_exception) -> None:
+        mode.again = self._outer
+
+
+def is_recomputing() -> bool:
+    """Say whether this thread runs a function again for `checkpoint`: its effects outside of the result took place already.
+
+    Batch normalisation asks this before it moves its running statistics; a layer with state of its own should as well.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> x, runs = fc.tensor([1.0], requires_grad=True), []
+    >>> y = fc.autograd.checkpoint(lambda x: (runs.append(fc.autograd.is_recomputing()), x.exp())[1], x)
+    >>> y.backward()
+    >>> runs
+    [False, True]
+    """
+    return mode.again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import Tensor
+from ..autograd import Tensor, is_recomputing
 from ..errors import ShapeError
 from ..ops import batch_norm
 from .conv import positive
@@ -36,7 +36,7 @@ class _BatchNorm(Module):
                 f"{type(self).__name__}: x must have {self.axes} axes (batch, channels, ...), got x.shape={x.data.shape}"
             )
         momentum, training = self.momentum, self.training
-        if training and self.num_batches_tracked is not None:
+        if training and self.num_batches_tracked is not None and not is_recomputing():
             self.num_batches_tracked.data += 1
         if momentum is None:  # an average of all batches so far
             seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd import Tensor, record
+from ..autograd import Tensor, is_recomputing, record
 from ..errors import ArgumentError, ShapeError
 from ..kernels import select as kernels
 from .operands import float_tensor, number, same_dtype
@@ -86,7 +86,7 @@ def batch_norm(
     case = BatchNormCase(bool(training), eps, running_mean, running_var, None if ceiling is None else float(ceiling))
     w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
     y, saved = _forward(x.data, w, b, r, case)
-    if training and running_mean is not None and running_var is not None and x.data.size:
+    if training and running_mean is not None and running_var is not None and x.data.size and not is_recomputing():
         count = x.data.size // shape[1]
         unbiased = saved[3] * saved[3].dtype.type(count / (count - 1))
         for running, statistic in ((running_mean, saved[2]), (running_var, unbiased)):

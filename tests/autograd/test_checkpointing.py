@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fastcnn import Tensor, manual_seed, nn, no_grad, rng
-from fastcnn.autograd import checkpoint, gradcheck
-from fastcnn.errors import DtypeError, GradientError
+from fastcnn.autograd import checkpoint, checkpoint_sequential, gradcheck, is_recomputing
+from fastcnn.errors import ArgumentError, DtypeError, GradientError
 
 
 def network():
@@ -119,3 +119,57 @@ def test_graph_can_be_retained():
     y.backward(retain_graph=True)
     y.backward()
     assert x.grad.data.tolist() == [4, 8]
+
+
+def normalised(momentum):
+    manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4, momentum=momentum), nn.ReLU(), nn.Conv2d(4, 2, 3), nn.BatchNorm2d(2)
+    )
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("nested", [False, True])
+def test_running_statistics_move_once(momentum, nested):
+    x = np.random.default_rng(0).standard_normal((3, 2, 7, 7), np.float32)
+    plain, kept = normalised(momentum), normalised(momentum)
+    for _ in range(3):
+        y = plain(Tensor(x, requires_grad=True))
+        y.sum().backward()
+        part = (lambda x: checkpoint(kept, x) * 1) if nested else kept
+        z = checkpoint(part, Tensor(x, requires_grad=True))
+        z.sum().backward(retain_graph=True)
+        z.sum().backward()
+    for name, value in plain.state_dict().items():
+        np.testing.assert_array_equal(kept.state_dict()[name].data, value.data, err_msg=name)
+    assert kept[1].num_batches_tracked.item() == 3 and not is_recomputing()
+
+
+def test_a_failed_recomputation_ends_the_mode():
+    runs = []
+
+    def function(x):
+        runs.append(is_recomputing())
+        if len(runs) == 2:
+            raise ZeroDivisionError
+        return x.exp()
+
+    y = checkpoint(function, Tensor(np.ones(2), requires_grad=True))
+    with pytest.raises(ZeroDivisionError):
+        y.sum().backward()
+    assert runs == [False, True] and not is_recomputing()
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3, 5])
+def test_sequential_parts(segments):
+    net, x = network(), np.random.default_rng(0).standard_normal((2, 2, 6, 5))
+    want = gradients(net, net, x)
+    for layers in (net, list(net)):
+        for a, b in zip(want, gradients(net, lambda x: checkpoint_sequential(layers, segments, x), x), strict=True):  # noqa: B023
+            assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("segments", [0, 6, 2.0, True])
+def test_bad_segments(segments):
+    with pytest.raises(ArgumentError, match=r"^checkpoint_sequential: segments must be an int from 1 to the 5 layers, got"):
+        checkpoint_sequential(network(), segments, Tensor(np.ones((1, 2, 6, 5))))
