@@ -17,6 +17,7 @@ from fastcnn.errors import ArgumentError
 from fastcnn.kernels.winograd import transform_constants
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
@@ -48,10 +49,12 @@ _set_points(*transform_constants())
 
 
 cdef struct Winograd:
+    const fc_ukr *u
     const char *src              # IN   channels-last image, `depth` channels
-    const Weights *w             # IN   weights of any strides
+    Weights w                    # IN   weights of any strides
     const char *bias             # IN   n_out, or NULL
     char *dst                    # OUT  channels-last image, n_out channels
+    char *scratch                # of all threads
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
     Tiling tiling                # of dst
@@ -131,18 +134,22 @@ cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ss
     cdef Py_ssize_t first = share * p.tiles // p.shares, count = (share + 1) * p.tiles // p.shares - first
     cdef Py_ssize_t blocks = (count + p.count - 1) // p.count
     cdef char *weights = scratch + p.list_bytes + 36 * (p.v_slice + p.m_slice) * u.item
+    cdef unsigned long long floats = fc_flush()
     if not p.stationary:
         for panel in range(p0, p1):
             transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
     for i in range(blocks):
         at = i * count // blocks
         convolve_block(u, p, scratch, p0, p1, first + at, (i + 1) * count // blocks - at)
+    fc_restore(floats)
 
 
-cdef void convolve(const fc_ukr *u, const Winograd *p, char *scratch) noexcept nogil:
+cdef int convolve(const void *job) noexcept nogil:
+    cdef const Winograd *p = <const Winograd *>job
     cdef Py_ssize_t t, threads = p.groups * p.shares
     for t in prange(threads, num_threads=threads, schedule="static"):
-        convolve_part(u, p, scratch + t * p.own, t % p.groups, t // p.groups)
+        convolve_part(p.u, p, p.scratch + t * p.own, t % p.groups, t // p.groups)
+    return 0
 
 
 cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
@@ -159,12 +166,12 @@ cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
             p.groups, p.shares = groups, shares
 
 
-cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
+cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held) except -1:
     cdef Py_ssize_t panels, share, size
     cdef Block scratch
-    cdef char *data
     if schedule not in ("auto", "fused", "stationary"):
         raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
+    p.u = u
     p.panels = (p.n_out + u.nr - 1) // u.nr
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
@@ -184,9 +191,8 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads) except -1:
     p.image.slice, p.image.row = p.v_slice, p.v_row
     p.own = apart(p.list_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
     scratch = block(p.groups * p.shares * p.own)
-    data = scratch.data
-    with nogil:
-        convolve(u, p, data)
+    p.scratch = scratch.data
+    emit(convolve, p, sizeof(Winograd), held)
     return 0
 
 
@@ -245,11 +251,10 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
     cdef const fc_ukr *u = table(xs.itemsize)
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
-    cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
-    p.w = &weights
     if y.size == 0:
         return y
+    p.w = weights_of(u, ws, 1)
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.depth, p.n_out = case.ci, case.co
@@ -257,7 +262,7 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     p.tiles = case.batch * p.tiling.per_image
     set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, 0, 0)
-    run(u, &p, schedule, team(case.macs, threads))
+    run(u, &p, schedule, team(case.macs, threads), (y, xs, ws, bias))
     return y
 
 
@@ -267,20 +272,19 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
-    cdef Weights weights = weights_of(u, ws, 1)
     cdef Winograd p
-    p.w = &weights
     if dx.size == 0:
         return dx
-    weights.n_out, weights.depth = weights.depth, weights.n_out
-    weights.s_out, weights.s_in = weights.s_in, weights.s_out
-    weights.data += 2 * (weights.s_r + weights.s_s) * u.item  # rotated: the last tap first
-    weights.s_r, weights.s_s = -weights.s_r, -weights.s_s
+    p.w = weights_of(u, ws, 1)
+    p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
+    p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
+    p.w.data += 2 * (p.w.s_r + p.w.s_s) * u.item  # rotated: the last tap first
+    p.w.s_r, p.w.s_s = -p.w.s_r, -p.w.s_s
     p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
     p.depth, p.n_out = case.co, case.ci
     p.tiling = tiling(case.ih, case.iw)
     p.tiles = case.batch * p.tiling.per_image
     set_geometry(&p.image, case.co, case.oh, case.ow, 2 - case.pt, 2 - case.pl)
     set_geometry(&p.result, case.ci, case.ih, case.iw, 0, 0)
-    run(u, &p, schedule, team(case.macs, threads))
+    run(u, &p, schedule, team(case.macs, threads), (dx, dys, ws))
     return dx

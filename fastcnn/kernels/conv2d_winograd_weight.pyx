@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.conv2d_winograd cimport POINTS, Tiling, lay_tiles, odd_lines, set_geometry, slice_begin, slice_end, tiling
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
@@ -28,10 +29,12 @@ cdef enum:
 
 
 cdef struct Gradient:
+    const fc_ukr *u
     const char *x                # IN   channels-last, ci channels
     const char *dy               # IN   channels-last, co channels
     char *dw                     # OUT  (co, 3, 3, ci)
     char *taps                   # sums of the chunks [chunk][panel][piece][9][part][nr], when there is more than one chunk
+    char *scratch                # of all threads
     fc_winograd_block image, dimage
     Tiling tiling                # of dy
     Py_ssize_t tiles, ci, co, panels
@@ -127,18 +130,34 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
                     store_piece(u, p, taps, panel, c0)
 
 
-cdef void gradient(const fc_ukr *u, const Gradient *p, char *scratch) noexcept nogil:
-    cdef Py_ssize_t t, threads = p.shares * p.groups, group, chunk, i
-    cdef Py_ssize_t piece = 9 * p.part * u.nr, pieces = p.panels * p.parts
+cdef void sum_share(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_t group, Py_ssize_t share) noexcept nogil:
+    """Everything that one thread does before the chunks are added: a share of them for a group of panels."""
+    cdef Py_ssize_t chunk
+    cdef unsigned long long floats = fc_flush()
+    for chunk in range(share * p.chunks // p.shares, (share + 1) * p.chunks // p.shares):
+        sum_chunk(u, p, scratch, chunk, group * p.panels // p.groups, (group + 1) * p.panels // p.groups)
+    fc_restore(floats)
+
+
+cdef void add_chunks(const fc_ukr *u, const Gradient *p, Py_ssize_t piece) noexcept nogil:
+    cdef Py_ssize_t size = 9 * p.part * u.nr, pieces = p.panels * p.parts, i
+    cdef char *taps = p.taps + piece * size * u.item
+    cdef unsigned long long floats = fc_flush()
+    for i in range(1, p.chunks):
+        u.add(taps, taps + i * pieces * size * u.item, size)
+    store_piece(u, p, taps, piece // p.parts, piece % p.parts * p.part)
+    fc_restore(floats)
+
+
+cdef int gradient(const void *job) noexcept nogil:
+    cdef const Gradient *p = <const Gradient *>job
+    cdef Py_ssize_t t, threads = p.shares * p.groups
     for t in prange(threads, num_threads=threads, schedule="static"):
-        group = t % p.groups
-        for chunk in range(t // p.groups * p.chunks // p.shares, (t // p.groups + 1) * p.chunks // p.shares):
-            sum_chunk(u, p, scratch + t * p.own, chunk, group * p.panels // p.groups, (group + 1) * p.panels // p.groups)
+        sum_share(p.u, p, p.scratch + t * p.own, t % p.groups, t // p.groups)
     if p.chunks > 1:
-        for t in prange(pieces, num_threads=threads, schedule="static"):
-            for i in range(1, p.chunks):
-                u.add(p.taps + t * piece * u.item, p.taps + (i * pieces + t) * piece * u.item, piece)
-            store_piece(u, p, p.taps + t * piece * u.item, t // p.parts, t % p.parts * p.part)
+        for t in prange(p.panels * p.parts, num_threads=threads, schedule="static"):
+            add_chunks(p.u, p, t)
+    return 0
 
 
 cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
@@ -185,8 +204,10 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     cdef Gradient p
     cdef Block scratch, taps
     if out.size == 0 or dys.size == 0:
+        unrecorded("conv2d of an empty batch")
         out.fill(0)
         return out
+    p.u = u
     p.x, p.dy, p.dw = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(out)
     set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
     set_geometry(&p.dimage, case.co, case.oh, case.ow, 0, 0)
@@ -195,8 +216,6 @@ def conv2d_winograd_backward_weight(dy, x, case, *, int threads=1):
     plan(u, &p, team(case.macs, threads))
     scratch = block(p.shares * p.groups * p.own)
     taps = block(p.chunks * p.panels * p.parts * 9 * p.part * u.nr * u.item if p.chunks > 1 else 1)
-    p.taps = taps.data
-    cdef char *data = scratch.data
-    with nogil:
-        gradient(u, &p, data)
+    p.scratch, p.taps = scratch.data, taps.data
+    emit(gradient, &p, sizeof(p), (out, dys, xs))
     return out
