@@ -7,7 +7,9 @@ def batch_norm_forward(
     eps: float,
     *,
     relu: bool = False,
+    ceiling: float = ...,
     residual: np.ndarray | None = None,
+    moments: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
 def batch_norm_inference(
@@ -19,6 +21,7 @@ def batch_norm_inference(
     eps: float,
     *,
     relu: bool = False,
+    ceiling: float = ...,
     residual: np.ndarray | None = None,
     threads: int = 1,
 ) -> np.ndarray: ...
@@ -32,6 +35,7 @@ def batch_norm_backward(
     *,
     bias: np.ndarray | None = None,
     relu: bool = False,
+    ceiling: float = ...,
     y: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[np.ndarray, ...]: ...

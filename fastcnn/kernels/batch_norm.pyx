@@ -1,19 +1,20 @@
 """kernels.batch_norm: batch normalisation, with the ReLU (and the residual sum) that follows it. [Ioffe2015]
 
 Forward: mean and centred sum of squares of each chunk of rows while it is in cache, merged in float64 [Chan1983], then one
-pass that normalises: x is read twice from memory. Backward: one pass for the two sums, one for dx. The ReLU costs no pass of
-its own: backward recomputes its sign from x.
+pass that normalises: x is read twice from memory, or once when who made x gives its moments. Backward: one pass for the two
+sums, one for dx. The ReLU costs no pass of its own: backward recomputes its sign from x.
 """
 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport INFINITY, sqrt
 
 from fastcnn.errors import DtypeError, ShapeError
 
 from fastcnn.kernels.columns cimport Columns, Tile, counts, plan, repeat, scratch_width, tile
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew, exceeds_cache, rows_of
 from fastcnn.kernels.memory cimport Block, block, empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport fc_norm_job, fc_ukr, table
@@ -23,6 +24,32 @@ cnp.import_array()
 cdef enum:
     RUN_BYTES = 128 * 1024  # elements of one task of an elementwise pass
 
+cdef enum:  # tables of one value for each channel; the first five also of one for each column of a wide row
+    MEAN, SCALE, SHIFT, SLOPE, OFFSET, OTHER, TABLES
+
+cdef struct Vector:
+    # IN  one value for each channel, float32 or float64 (wide), `step` bytes apart; without data: `fill`
+    const char *data
+    Py_ssize_t step
+    double fill
+    bint wide
+
+cdef struct Norm:
+    const fc_ukr *u
+    fc_norm_job rows       # the matrices as a whole
+    Columns columns
+    Vector weight, bias, mean, var
+    const double *moments  # IN   mean and centred sum of squares, 2 x channels; NULL: to be computed
+    char *first            # OUT  channels: mean of forward, dweight of backward
+    char *second           # OUT  channels: var of forward, dbias of backward
+    char *dx               # OUT  of backward
+    char *wide             # scratch: coefficients of a wide row, `wide_size` bytes each
+    double *tables         # scratch: TABLES x channels
+    double *parts          # scratch: partial results
+    Py_ssize_t wide_size
+    double eps
+    int threads
+
 
 cdef cnp.ndarray result(cnp.ndarray x):
     if x.ndim == 4:
@@ -30,15 +57,38 @@ cdef cnp.ndarray result(cnp.ndarray x):
     return empty_like_shape((cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)), x.dtype.num)
 
 
-cdef cnp.ndarray per_channel(object values, Py_ssize_t channels, str name, double default):
-    """(channels,) as float64; `default` everywhere for None."""
-    cdef cnp.ndarray out
+cdef cnp.ndarray per_channel(Vector *v, object values, Py_ssize_t channels, str name, double fill):
+    """Point v at `values`, (channels,) or None; return the array that it points to."""
+    cdef cnp.ndarray a
+    v.data, v.step, v.fill, v.wide = NULL, 0, fill, False
     if values is None:
-        return np.full(channels, default)
-    out = np.array(values, dtype=np.float64, order="C")  # a copy: an array of any strides may not be aligned
-    if out.ndim != 1 or cnp.PyArray_DIM(out, 0) != channels:
+        return None
+    if not (isinstance(values, np.ndarray) and cnp.PyArray_ISBEHAVED_RO(values)
+            and cnp.PyArray_TYPE(values) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)):
+        unrecorded(f"batch_norm with such a {name}")
+        values = np.array(values, dtype=np.float64, order="C")
+    a = values
+    if a.ndim != 1 or cnp.PyArray_DIM(a, 0) != channels:
         raise ShapeError(f"batch_norm: {name} must be ({channels},), got {np.shape(values)}")
-    return out
+    v.data, v.step, v.wide = cnp.PyArray_BYTES(a), cnp.PyArray_STRIDE(a, 0), a.itemsize == 8
+    return a
+
+
+cdef double value(const Vector *v, Py_ssize_t k) noexcept nogil:
+    if v.data == NULL:
+        return v.fill
+    if v.wide:
+        return (<const double *>(v.data + k * v.step))[0]
+    return (<const float *>(v.data + k * v.step))[0]
+
+
+cdef double put(char *out, Py_ssize_t item, Py_ssize_t k, double number) noexcept nogil:
+    """out[k] = number; return it as it is stored."""
+    if item == 8:
+        (<double *>out)[k] = number
+        return number
+    (<float *>out)[k] = <float>number
+    return (<float *>out)[k]
 
 
 cdef cnp.ndarray same(object array, cnp.ndarray x, str name, int threads):
@@ -50,30 +100,68 @@ cdef cnp.ndarray same(object array, cnp.ndarray x, str name, int threads):
     return out
 
 
-cdef double *data(cnp.ndarray a) noexcept:
-    return <double *>cnp.PyArray_BYTES(a)
+cdef Block plan_norm(Norm *p, cnp.ndarray x, double eps, Py_ssize_t rows, bint relu, double ceiling, int threads):
+    """Describe the matrix x, `rows` of which are scratch of each thread; return the memory of all scratch."""
+    cdef Py_ssize_t channels = cnp.PyArray_DIM(x, 1), each
+    cdef const fc_ukr *u = table(x.itemsize)
+    cdef Columns *c = &p.columns
+    cdef Block memory
+    c[0] = plan(u, x.size // channels, channels)
+    p.u, p.eps, p.threads, p.moments = u, eps, threads, NULL
+    p.wide_size = (c.width * u.item + 63) // 64 * 64
+    each = rows * scratch_width(c) * u.item
+    memory = block(OTHER * p.wide_size + threads * each + (TABLES * channels + c.blocks * (2 * channels + 1)) * sizeof(double))
+    p.wide = memory.data
+    p.rows.scratch = p.wide + OTHER * p.wide_size
+    p.tables = <double *>(<char *>p.rows.scratch + threads * each)
+    p.parts = p.tables + TABLES * channels
+    p.rows.mean, p.rows.scale, p.rows.shift = p.wide, p.wide + SCALE * p.wide_size, p.wide + SHIFT * p.wide_size
+    p.rows.slope, p.rows.offset = p.wide + SLOPE * p.wide_size, p.wide + OFFSET * p.wide_size
+    p.rows.width, p.rows.relu, p.rows.ceiling = c.width, relu, ceiling
+    p.rows.past_cache = exceeds_cache(<double>c.rows * channels * u.item) and c.width % u.lanes == 0
+    p.rows.x, p.rows.out, p.rows.dy, p.rows.y, p.rows.residual = cnp.PyArray_BYTES(x), NULL, NULL, NULL, NULL
+    return memory
 
 
-cdef void take_moments(const fc_ukr *u, const Columns *c, const char *x, double *mean, double *m2, double *parts, char *scratch,
-                       int threads) noexcept nogil:
-    """Mean and centred sum of squares of each channel; parts holds blocks * (2 * channels + 1) values."""
+cdef void widen(const Norm *p, int count) noexcept nogil:
+    """Repeat the first `count` tables to wide rows."""
+    cdef int i
+    for i in range(count):
+        repeat(p.wide + i * p.wide_size, p.tables + i * p.columns.channels, &p.columns, p.u.item)
+
+
+cdef void take_moments(const Norm *p, double *mean, double *m2) noexcept nogil:
+    """Mean and centred sum of squares of each channel."""
+    cdef const Columns *c = &p.columns
     cdef Py_ssize_t task, width = scratch_width(c), values = c.blocks * c.channels
+    cdef const char *x = <const char *>p.rows.x
+    cdef char *scratch = <char *>p.rows.scratch
     cdef Tile t
-    for task in prange(c.tasks, num_threads=threads, schedule="static"):
-        t = tile(c, task)
-        u.moments(parts + t.part, parts + values + t.part, scratch + threadid() * 3 * width * u.item, x + t.at * u.item, t.rows,
-                  t.width, t.stride)
-    counts(parts + 2 * values, c)
-    u.merge_moments(mean, m2, parts, parts + values, parts + 2 * values, c.blocks, c.channels)
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for task in prange(c.tasks, schedule="static"):
+            t = tile(c, task)
+            p.u.moments(p.parts + t.part, p.parts + values + t.part, scratch + threadid() * 3 * width * p.u.item,
+                        x + t.at * p.u.item, t.rows, t.width, t.stride)
+        fc_restore(floats)
+    floats = fc_flush()
+    counts(p.parts + 2 * values, c)
+    p.u.merge_moments(mean, m2, p.parts, p.parts + values, p.parts + 2 * values, c.blocks, c.channels)
+    fc_restore(floats)
 
 
-cdef void run_all(const fc_ukr *u, const fc_norm_job *job, Py_ssize_t total, bint backward, int threads) noexcept nogil:
-    """An elementwise pass over `total` elements, last rows first: what the pass before read last is still in cache."""
-    cdef Py_ssize_t step = max(<Py_ssize_t>1, RUN_BYTES // (job.width * u.item)) * job.width
-    cdef Py_ssize_t tasks = (total + step - 1) // step, task, at
-    for task in prange(tasks, num_threads=threads, schedule="static"):
-        at = (tasks - 1 - task) * step
-        run_one(u, job, at, min(step, total - at), backward)
+cdef void run_all(const Norm *p, const fc_norm_job *rows, bint backward) noexcept nogil:
+    """An elementwise pass over all of x, last rows first: what the pass before read last is still in cache."""
+    cdef Py_ssize_t step = max(<Py_ssize_t>1, RUN_BYTES // (rows.width * p.u.item)) * rows.width
+    cdef Py_ssize_t total = p.columns.rows * p.columns.channels, tasks = (total + step - 1) // step, task, at
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for task in prange(tasks, schedule="static"):
+            at = (tasks - 1 - task) * step
+            run_one(p.u, rows, at, min(step, total - at), backward)
+        fc_restore(floats)
 
 
 cdef void run_one(const fc_ukr *u, const fc_norm_job *all_, Py_ssize_t at, Py_ssize_t n, bint backward) noexcept nogil:
@@ -91,105 +179,111 @@ cdef void run_one(const fc_ukr *u, const fc_norm_job *all_, Py_ssize_t at, Py_ss
         u.norm_forward(&job)
 
 
-cdef Block coefficients(const fc_ukr *u, const Columns *c, fc_norm_job *job, const double *mean, const double *scale,
-                        const double *shift, const double *slope, const double *offset):
-    """Repeat the coefficients to wide rows and point the job at them; slope and offset may be NULL."""
-    cdef Py_ssize_t size = c.width * u.item
-    cdef Block b = block(5 * size)
-    job.width = c.width
-    job.past_cache = exceeds_cache(<double>c.rows * c.channels * u.item) and c.width % u.lanes == 0
-    job.mean, job.scale, job.shift, job.slope, job.offset = b.data, b.data + size, b.data + 2 * size, NULL, NULL
-    repeat(b.data, mean, c, u.item)
-    repeat(b.data + size, scale, c, u.item)
-    repeat(b.data + 2 * size, shift, c, u.item)
-    if slope != NULL:
-        job.slope, job.offset = b.data + 3 * size, b.data + 4 * size
-        repeat(b.data + 3 * size, slope, c, u.item)
-        repeat(b.data + 4 * size, offset, c, u.item)
-    return b
+cdef int forward_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    cdef Py_ssize_t channels = p.columns.channels, k
+    cdef double *t = p.tables
+    cdef const double *mean = p.moments
+    cdef double var
+    cdef unsigned long long floats
+    if mean == NULL:
+        take_moments(p, t + MEAN * channels, t + SCALE * channels)
+        mean = t
+    floats = fc_flush()
+    for k in range(channels):
+        # y is computed from the statistics as they are returned, so that backward sees the same numbers
+        var = put(p.second, p.u.item, k, mean[channels + k] / <double>p.columns.rows)
+        t[MEAN * channels + k] = put(p.first, p.u.item, k, mean[k])
+        t[SCALE * channels + k] = value(&p.weight, k) / sqrt(var + p.eps)
+        t[SHIFT * channels + k] = value(&p.bias, k)
+    widen(p, SLOPE)
+    fc_restore(floats)
+    run_all(p, &p.rows, False)
+    return 0
 
 
-cdef object normalise(const fc_ukr *u, cnp.ndarray x, const Columns *c, cnp.ndarray mean, cnp.ndarray scale, cnp.ndarray shift,
-                      bint relu, double ceiling, object residual, int threads):
-    """(x - mean) * scale + shift (+ residual) (ReLU)."""
-    cdef cnp.ndarray y = result(x), r
-    cdef fc_norm_job job
-    cdef Block _held = coefficients(u, c, &job, data(mean), data(scale), data(shift), NULL, NULL)
-    cdef Py_ssize_t total = x.size
-    job.out, job.x, job.dy, job.y, job.residual = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), NULL, NULL, NULL
-    job.relu, job.ceiling = relu, ceiling
-    if residual is not None:
-        r = same(residual, x, "residual", threads)
-        job.residual = cnp.PyArray_BYTES(r)
-    with nogil:
-        run_all(u, &job, total, False, threads)
-    return y
-
-
-def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None, int threads=1):
+def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None, moments=None,
+                       int threads=1):
     """Return (y, mean, var): y = weight * (x - mean) / sqrt(var + eps) + bias, with mean and biased variance of each channel.
 
     x is (batch, channels) or (batch, channels, height, width), float32 or float64; weight and bias are (channels,) or None.
-    With `residual` (like x) it is added to y; with `relu` y is min(max(y, 0), ceiling) after that.
+    With `residual` (like x) it is added to y; with `relu` y is min(max(y, 0), ceiling) after that. `moments`: mean and centred
+    sum of squares of each channel, float64 (2, channels) in C order, from the kernel that made x; else x is read once more.
     """
-    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads)
-    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1), k
-    cdef cnp.ndarray scale, shift = per_channel(bias, channels, "bias", 0.0), gain = per_channel(weight, channels, "weight", 1.0)
-    cdef cnp.ndarray mean = np.zeros(channels), var = np.zeros(channels)
-    cdef cnp.ndarray mean_out, var_out
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef const char *src = cnp.PyArray_BYTES(a)
-    cdef double *m = data(mean)
-    cdef double *v = data(var)
-    cdef double *s
-    cdef Columns c
-    cdef Block parts, scratch
+    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), y = result(a), r = None, given = None, mean, var, gain, shift
+    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1)
+    cdef Norm p
+    cdef Block _scratch
+    gain, shift = per_channel(&p.weight, weight, channels, "weight", 1.0), per_channel(&p.bias, bias, channels, "bias", 0.0)
+    if residual is not None:
+        r = same(residual, a, "residual", threads)
     if a.size == 0:
-        return result(a), mean.astype(a.dtype), var.astype(a.dtype)
-    c = plan(u, a.size // channels, channels)
-    threads = crew(2.0 * a.size * u.item, threads)
-    parts = block(c.blocks * (2 * channels + 1) * sizeof(double))
-    scratch = block(threads * 3 * scratch_width(&c) * u.item)
-    with nogil:
-        take_moments(u, &c, src, m, v, <double *>parts.data, scratch.data, threads)
-        for k in range(channels):
-            v[k] /= <double>c.rows
-    # y is computed from the statistics as they are returned, so that backward sees the same numbers
-    mean_out, var_out = mean.astype(a.dtype), var.astype(a.dtype)
-    mean, var = mean_out.astype(np.float64), var_out.astype(np.float64)
-    scale = np.empty(channels)
-    v, s = data(var), data(scale)
+        return y, np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
+    mean, var = empty_like_shape((channels,), a.dtype.num), empty_like_shape((channels,), a.dtype.num)
+    _scratch = plan_norm(&p, a, eps, 3, relu, ceiling, crew(2.0 * a.size * a.itemsize, threads))
+    if moments is not None:
+        given = moments
+        if given.dtype.num != cnp.NPY_DOUBLE or np.shape(given) != (2, channels) or not cnp.PyArray_ISCARRAY_RO(given):
+            raise ShapeError(f"batch_norm: moments must be float64 (2, {channels}) in C order, "
+                             f"got {given.dtype} {np.shape(given)}")
+        p.moments = <const double *>cnp.PyArray_BYTES(given)
+    p.first, p.second, p.rows.out = cnp.PyArray_BYTES(mean), cnp.PyArray_BYTES(var), cnp.PyArray_BYTES(y)
+    if r is not None:
+        p.rows.residual = cnp.PyArray_BYTES(r)
+    emit(forward_all, &p, sizeof(p), (y, mean, var, a, r, given, gain, shift))
+    return y, mean, var
+
+
+cdef int inference_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    cdef Py_ssize_t channels = p.columns.channels, k
+    cdef double *t = p.tables
+    cdef unsigned long long floats = fc_flush()
     for k in range(channels):
-        s[k] = data(gain)[k] / sqrt(v[k] + eps)
-    return normalise(u, a, &c, mean, scale, shift, relu, ceiling, residual, threads), mean_out, var_out
+        t[MEAN * channels + k] = value(&p.mean, k)
+        t[SCALE * channels + k] = value(&p.weight, k) / sqrt(value(&p.var, k) + p.eps)
+        t[SHIFT * channels + k] = value(&p.bias, k)
+    widen(p, SLOPE)
+    fc_restore(floats)
+    run_all(p, &p.rows, False)
+    return 0
 
 
 def batch_norm_inference(x, weight, bias, mean, var, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None,
                          int threads=1):
     """Return y = weight * (x - mean) / sqrt(var + eps) + bias with given statistics; arguments as in batch_norm_forward."""
-    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads)
-    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1), k
-    cdef cnp.ndarray scale = np.empty(channels), gain = per_channel(weight, channels, "weight", 1.0)
-    cdef cnp.ndarray variance = per_channel(var, channels, "var", 1.0)
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef Columns c
+    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), y = result(a), r = None, gain, shift, centre, variance
+    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1)
+    cdef Norm p
+    cdef Block _scratch
+    gain, shift = per_channel(&p.weight, weight, channels, "weight", 1.0), per_channel(&p.bias, bias, channels, "bias", 0.0)
+    centre, variance = per_channel(&p.mean, mean, channels, "mean", 0.0), per_channel(&p.var, var, channels, "var", 1.0)
+    if residual is not None:
+        r = same(residual, a, "residual", threads)
     if a.size == 0:
-        return result(a)
-    for k in range(channels):
-        data(scale)[k] = data(gain)[k] / sqrt(data(variance)[k] + eps)
-    c = plan(u, a.size // channels, channels)
-    return normalise(u, a, &c, per_channel(mean, channels, "mean", 0.0), scale, per_channel(bias, channels, "bias", 0.0), relu,
-                     ceiling, residual, crew(2.0 * a.size * u.item, threads))
+        return y
+    _scratch = plan_norm(&p, a, eps, 0, relu, ceiling, crew(2.0 * a.size * a.itemsize, threads))
+    p.rows.out = cnp.PyArray_BYTES(y)
+    if r is not None:
+        p.rows.residual = cnp.PyArray_BYTES(r)
+    emit(inference_all, &p, sizeof(p), (y, a, r, gain, shift, centre, variance))
+    return y
 
 
-cdef void take_sums(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, double *sums, double *products, double *parts,
-                    int threads) noexcept nogil:
-    """Sum of the gradient and of its product with x - mean for each channel; parts holds 2 * blocks * channels values."""
+cdef void take_sums(const Norm *p, double *sums, double *products) noexcept nogil:
+    """Sum of the gradient and of its product with x - mean for each channel."""
+    cdef const Columns *c = &p.columns
     cdef Py_ssize_t task, values = c.blocks * c.channels
-    for task in prange(c.tasks, num_threads=threads, schedule="static"):
-        sum_tile(u, c, all_, task, parts, parts + values, threadid())
-    u.fold(sums, parts, c.blocks, c.channels)
-    u.fold(products, parts + values, c.blocks, c.channels)
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for task in prange(c.tasks, schedule="static"):
+            sum_tile(p.u, c, &p.rows, task, p.parts, p.parts + values, threadid())
+        fc_restore(floats)
+    floats = fc_flush()
+    p.u.fold(sums, p.parts, c.blocks, c.channels)
+    p.u.fold(products, p.parts + values, c.blocks, c.channels)
+    fc_restore(floats)
 
 
 cdef void sum_tile(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, Py_ssize_t task, double *sums, double *products,
@@ -209,6 +303,39 @@ cdef void sum_tile(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, P
     u.norm_sums(&job, sums + t.part, products + t.part)
 
 
+cdef int backward_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    cdef Py_ssize_t channels = p.columns.channels, k
+    cdef fc_norm_job rows = p.rows
+    cdef double *scale = p.tables + SCALE * channels
+    cdef double *slope = p.tables + SLOPE * channels
+    cdef double *offset = p.tables + OFFSET * channels
+    cdef double *rstd = p.tables + OTHER * channels
+    cdef unsigned long long floats = fc_flush()
+    for k in range(channels):
+        rstd[k] = 1 / sqrt(value(&p.var, k) + p.eps)
+        p.tables[MEAN * channels + k] = value(&p.mean, k)
+        scale[k] = value(&p.weight, k) * rstd[k]
+        p.tables[SHIFT * channels + k] = value(&p.bias, k)
+    widen(p, SLOPE)
+    fc_restore(floats)
+    take_sums(p, offset, slope)
+    floats = fc_flush()
+    for k in range(channels):
+        slope[k] *= rstd[k]  # = dweight
+        put(p.first, p.u.item, k, slope[k])
+        put(p.second, p.u.item, k, offset[k])
+        slope[k] = -scale[k] * rstd[k] * slope[k] / p.columns.rows
+        offset[k] = -scale[k] * offset[k] / p.columns.rows
+    widen(p, OTHER)
+    fc_restore(floats)
+    if rows.y != NULL:
+        rows.dy, rows.y, rows.relu = rows.out, NULL, False
+    rows.out = p.dx
+    run_all(p, &rows, True)
+    return 0
+
+
 def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint relu=False, double ceiling=INFINITY, y=None,
                         int threads=1):
     """Return (dx, dweight, dbias) of batch_norm_forward, through the statistics too.
@@ -217,50 +344,24 @@ def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint
     `relu` dy where 0 < output < ceiling, recomputed from x (give the `bias` of forward). After a residual sum and a ReLU
     give the output `y` instead; the result is then (dx, dweight, dbias, dresidual).
     """
-    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), g = same(dy, a, "dy", threads), saved, dresidual = None
-    cdef cnp.ndarray dx = result(a)
-    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1), k
-    cdef cnp.ndarray gain = per_channel(weight, channels, "weight", 1.0), shift = per_channel(bias, channels, "bias", 0.0)
-    cdef cnp.ndarray centre = per_channel(mean, channels, "mean", 0.0), variance = per_channel(var, channels, "var", 1.0)
-    cdef cnp.ndarray table_ = np.zeros((6, channels))
-    cdef double *rstd = data(table_)
-    cdef double *scale = rstd + channels
-    cdef double *sums = rstd + 2 * channels
-    cdef double *products = rstd + 3 * channels
-    cdef double *slope = rstd + 4 * channels
-    cdef double *offset = rstd + 5 * channels
-    cdef const fc_ukr *u = table(a.itemsize)
-    cdef fc_norm_job job
-    cdef Columns c
-    cdef Block held, parts, scratch
-    cdef Py_ssize_t total = a.size
+    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), g = same(dy, a, "dy", threads), saved = None, dresidual = None
+    cdef cnp.ndarray dx = result(a), dw, db, gain, shift, centre, variance
+    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1)
+    cdef Norm p
+    cdef Block _scratch
+    gain, shift = per_channel(&p.weight, weight, channels, "weight", 1.0), per_channel(&p.bias, bias, channels, "bias", 0.0)
+    centre, variance = per_channel(&p.mean, mean, channels, "mean", 0.0), per_channel(&p.var, var, channels, "var", 1.0)
     if y is not None:
         saved = same(y, a, "y", threads)
         dresidual = result(a)
-    if total:
-        c = plan(u, total // channels, channels)
-        threads = crew(3.0 * total * u.item, threads)
-        for k in range(channels):
-            rstd[k] = 1 / sqrt(data(variance)[k] + eps)
-            scale[k] = data(gain)[k] * rstd[k]
-        held = coefficients(u, &c, &job, data(centre), scale, data(shift), NULL, NULL)
-        parts = block(2 * c.blocks * channels * sizeof(double))
-        scratch = block(threads * 2 * scratch_width(&c) * u.item)
-        job.x, job.dy, job.residual, job.relu, job.scratch = cnp.PyArray_BYTES(a), cnp.PyArray_BYTES(g), NULL, relu, scratch.data
-        job.y, job.out, job.ceiling = NULL, NULL, ceiling
+    if a.size == 0:
+        dw, db = np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
+    else:
+        dw, db = empty_like_shape((channels,), a.dtype.num), empty_like_shape((channels,), a.dtype.num)
+        _scratch = plan_norm(&p, a, eps, 2, relu, ceiling, crew(3.0 * a.size * a.itemsize, threads))
+        p.first, p.second, p.dx, p.rows.dy = (cnp.PyArray_BYTES(dw), cnp.PyArray_BYTES(db), cnp.PyArray_BYTES(dx),
+                                              cnp.PyArray_BYTES(g))
         if y is not None:
-            job.y, job.out = cnp.PyArray_BYTES(saved), cnp.PyArray_BYTES(dresidual)
-        with nogil:
-            take_sums(u, &c, &job, sums, products, <double *>parts.data, threads)
-            for k in range(channels):
-                products[k] *= rstd[k]  # = dweight
-                slope[k] = -scale[k] * rstd[k] * products[k] / c.rows
-                offset[k] = -scale[k] * sums[k] / c.rows
-        held = coefficients(u, &c, &job, data(centre), scale, data(shift), slope, offset)
-        if y is not None:
-            job.dy, job.y, job.relu = job.out, NULL, False
-        job.out = cnp.PyArray_BYTES(dx)
-        with nogil:
-            run_all(u, &job, total, True, threads)
-    dw, db = table_[3].astype(a.dtype), table_[2].astype(a.dtype)
+            p.rows.y, p.rows.out = cnp.PyArray_BYTES(saved), cnp.PyArray_BYTES(dresidual)
+        emit(backward_all, &p, sizeof(p), (dx, dw, db, dresidual, g, a, saved, gain, shift, centre, variance))
     return (dx, dw, db) if y is None else (dx, dw, db, dresidual)

@@ -17,7 +17,7 @@ from ..cases import CASES
 from ..problems import PROBLEMS
 
 RUN = 16384  # values of one task of an elementwise kernel
-THROUGH_ENTRY = [op for op in PROBLEMS if op.startswith(("activation", "relu", "cross_entropy", "to_", "conv2d_"))]
+THROUGH_ENTRY = [op for op in PROBLEMS if op.startswith(("activation", "relu", "cross_entropy", "to_", "conv2d_", "batch_norm"))]
 
 
 @pytest.mark.parametrize("op", THROUGH_ENTRY)
@@ -29,6 +29,20 @@ def test_the_state_of_the_caller_stays(op):
             before = entry.float_state()
             impl.function(*args, threads=2)
             assert entry.float_state() == before
+
+
+@pytest.mark.parametrize("op", [op for op in THROUGH_ENTRY if not op.startswith("conv2d_") or op.endswith("bias")])
+def test_every_kernel_repeats_itself_on_new_inputs(op):
+    args = [a.copy(order="K") if isinstance(a, np.ndarray) else a for a in harness.arguments(op, next(iter(CASES[op].values())))]
+    for impl in harness.implementations(op):
+        recording, got = recorded(lambda impl=impl: harness.as_tuple(impl.function(*args, threads=2)))
+        before = [y.copy() for y in got]
+        for a in args:
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f":
+                a[...] = np.random.default_rng(len(before)).uniform(0.5, 1.5, a.shape)
+        recording.replay()
+        for y, old, fresh in zip(got, before, harness.as_tuple(impl.function(*args, threads=1)), strict=True):
+            assert recording.refused is None and np.array_equal(y, fresh) and not (y.size and np.array_equal(y, old))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
