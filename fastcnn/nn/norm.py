@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, is_recomputing
 from ..errors import ShapeError
+from ..kernels.elementwise import count_up
 from ..ops import batch_norm
 from .conv import positive
 from .module import Module
@@ -35,16 +36,21 @@ class _BatchNorm(Module):
             raise ShapeError(
                 f"{type(self).__name__}: x must have {self.axes} axes (batch, channels, ...), got x.shape={x.data.shape}"
             )
-        momentum, training = self.momentum, self.training
-        if training and self.num_batches_tracked is not None and not is_recomputing():
-            self.num_batches_tracked.data += 1
-        if momentum is None:  # an average of all batches so far
-            seen = 0 if self.num_batches_tracked is None else self.num_batches_tracked.item()
-            momentum = 1.0 / max(seen, 1)
-        batch_statistics = training or self.running_mean is None
-        running = self.running_mean, self.running_var
+        seen = self.num_batches_tracked
+        if self.training and seen is not None and not is_recomputing():
+            count_up(seen.data)
         return batch_norm(
-            x, *running, self.weight, self.bias, batch_statistics, momentum, self.eps, ceiling=ceiling, residual=residual
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or self.running_mean is None,
+            1.0 if self.momentum is None else self.momentum,
+            self.eps,
+            batches=seen if self.momentum is None else None,
+            ceiling=ceiling,
+            residual=residual,
         )
 
     def extra_repr(self) -> str:

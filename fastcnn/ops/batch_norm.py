@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor, is_recomputing, record
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise, entry
 from ..kernels import select as kernels
 from .operands import float_tensor, number, same_dtype
 
@@ -32,6 +33,7 @@ def batch_norm(
     momentum=0.1,
     eps=1e-5,
     *,
+    batches=None,
     ceiling=None,
     residual=None,
 ) -> Tensor:
@@ -48,6 +50,8 @@ def batch_norm(
     training : bool
         Use the mean and (biased) variance of this batch.
     momentum, eps : float
+    batches : Tensor, int64 of one element, optional
+        Batches so far with this one: 1 / batches takes the place of momentum, the averages weigh all batches equally.
     ceiling : float, optional
         Return min(max(y, 0), ceiling), computed in the same pass over memory: inf is ReLU, 6 is ReLU6. The gradient passes
         where 0 < y < ceiling.
@@ -87,13 +91,17 @@ def batch_norm(
     w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
     y, saved = _forward(x.data, w, b, r, case)
     if training and running_mean is not None and running_var is not None and x.data.size and not is_recomputing():
-        count = x.data.size // shape[1]
-        unbiased = saved[3] * saved[3].dtype.type(count / (count - 1))
-        for running, statistic in ((running_mean, saved[2]), (running_var, unbiased)):
-            running.data += running.data.dtype.type(momentum) * (statistic - running.data)
-            running.version += 1
+        _average(running_mean, running_var, saved[2], saved[3], x.data.size // shape[1], momentum, batches)
     inputs = (x, weight, bias) if residual is None else (x, weight, bias, residual)
     return record("batch_norm", inputs, y, _backward, saved, case)
+
+
+def _average(running_mean, running_var, mean, var, count, momentum, batches):
+    seen = None if batches is None else batches.data
+    elementwise.running_average(running_mean.data, mean, momentum, 1.0, seen)
+    elementwise.running_average(running_var.data, var, momentum, count / (count - 1), seen)
+    running_mean.version += 1
+    running_var.version += 1
 
 
 def _forward(x, w, b, residual, case):
@@ -117,6 +125,7 @@ def _backward(dy, saved, case, needs):
         return gradients if len(needs) == 3 else (*gradients, dy)
     if case.training:
         return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=True, ceiling=case.ceiling, y=y)
+    entry.refuse("batch_norm: the gradient with fixed statistics")
     if case.ceiling is not None:
         dy = np.where((y <= 0) | (y >= case.ceiling), dy.dtype.type(0), dy)
     along = (-1, 1, 1)[: x.ndim - 1]  # (channels,) -> broadcast against x
