@@ -38,6 +38,7 @@ EXTENSIONS = {
     f"{KERNELS}/avg_pool2d": [],
     f"{KERNELS}/cross_entropy": [],
     f"{KERNELS}/update": [],
+    f"{KERNELS}/clip": [],
     f"{KERNELS}/conv2d_direct": [],
     f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_batch": [],

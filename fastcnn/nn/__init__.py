@@ -1,5 +1,6 @@
 """fastcnn.nn: LAYERS. State without mathematics; names, defaults and state-dict keys as in PyTorch."""
 
+from . import clip as utils  # PyTorch's name
 from . import functional, init
 from .activation import (
     ELU,
@@ -96,4 +97,5 @@ __all__ = [
     "ZeroPad2d",
     "functional",
     "init",
+    "utils",
 ]

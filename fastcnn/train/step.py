@@ -8,6 +8,7 @@ from math import isfinite
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError, StateError
+from ..nn.clip import clip_grad_norm_, clip_grad_value_
 from .metrics import classes_of
 
 
@@ -48,15 +49,15 @@ class Step:
             total += loss * len(y)
             right += right_answers(logits, y)
         if self.clip_value is not None:
-            limit_values(self._gradients(), self.clip_value)
+            clip_grad_value_(self._parameters(), self.clip_value)
         if self.clip_norm is not None:
-            limit_norm(self._gradients(), self.clip_norm)
+            clip_grad_norm_(self._parameters(), self.clip_norm)
         self.optimizer.step()
         self.loss, self.count = total / count, count
         return right
 
-    def _gradients(self) -> list[np.ndarray]:
-        return [p.grad.data for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+    def _parameters(self) -> list:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
 
 def right_answers(logits, y) -> int:
@@ -66,21 +67,3 @@ def right_answers(logits, y) -> int:
     except ShapeError:
         return 0
     return int((logits.argmax(axis=1) == y).sum())
-
-
-def limit_values(gradients: list[np.ndarray], limit: float) -> None:
-    """Clip every element to -limit .. limit, in place."""
-    for gradient in gradients:
-        np.clip(gradient, -limit, limit, out=gradient)
-
-
-def limit_norm(gradients: list[np.ndarray], limit: float) -> float:
-    """Scale all gradients, in place, so that their Euclidean norm together is at most `limit`; return the norm before.
-
-    The sum is in float64. As in PyTorch the factor is limit / (norm + 1e-6).
-    """
-    norm = sum(float(np.square(gradient, dtype=np.float64).sum()) for gradient in gradients) ** 0.5
-    if norm + 1e-6 > limit:
-        for gradient in gradients:
-            gradient *= gradient.dtype.type(limit / (norm + 1e-6))
-    return norm
