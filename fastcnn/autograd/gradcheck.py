@@ -96,9 +96,9 @@ def _unit_moves(shape):
 
 def _central_difference(value: Callable[[], float], point: Tensor, move, eps: float) -> float:
     centre = point.data
-    point.data = centre + eps * move
+    point.data = np.asarray(centre + eps * move)
     above = value()
-    point.data = centre - eps * move
+    point.data = np.asarray(centre - eps * move)
     below = value()
     point.data = centre
     return (above - below) / (2 * eps)

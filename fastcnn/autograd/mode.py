@@ -1,14 +1,17 @@
-"""autograd.mode: whether operations are recorded, and whether they are run again by a checkpoint; per thread."""
+"""autograd.mode: whether operations are recorded, run again by a checkpoint, and who watches them; per thread."""
 
 from __future__ import annotations
 
 import functools
 import threading
 
+from .witness import Witness
+
 
 class _Mode(threading.local):
     enabled = True
     again = False
+    witness: Witness | None = None
 
 
 mode = _Mode()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import DtypeError, GradientError, ShapeError
+from .arithmetic import arithmetic
 from .array import as_array
 from .mode import mode
 from .tensor import Tensor
@@ -79,6 +80,8 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
     saved, case : object
         Handed to `backward`.
     """
+    if mode.witness is not None:
+        mode.witness.saw(op, inputs)
     if mode.enabled:
         for t in inputs:
             if t is not None and t._requires_grad:
@@ -129,6 +132,7 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
         arrive(root, dy, dy)
         return
     gradients = {root.node: dy}
+    first = 0 if mode.witness is None else mode.witness.first
     heap = [(-root.node.number, root.node)]
     while heap:
         node = heappop(heap)[1]
@@ -139,6 +143,8 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
                 f"backward: the graph through {node.op!r} was already used and its saved arrays are freed; "
                 "call backward(retain_graph=True) the first time, or compute the result again"
             )
+        if node.number < first and mode.witness is not None:
+            mode.witness.refuse(f"the gradient of {node.op!r}, which was computed outside of the step")
         if node.version != _ALL_NODES:
             _check_versions(node)
         if node._hooks:
@@ -158,10 +164,11 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
                     gradients[edge] = dx
                     heappush(heap, (-edge.number, edge))
                 else:
-                    gradients[edge] = earlier + dx
+                    gradients[edge] = arithmetic.add(earlier, dx)
             elif isinstance(edge, Tensor):
                 if edge._hooks and arrive is _accumulate:
-                    hooked[id(edge)] = (edge, hooked[id(edge)][1] + dx if id(edge) in hooked else np.array(dx, order="K"))
+                    so_far = hooked.get(id(edge))
+                    hooked[id(edge)] = (edge, arithmetic.add(so_far[1], dx) if so_far else arithmetic.copy(dx))
                 else:
                     arrive(edge, dx, dy)
     for leaf, dx in hooked.values():
@@ -171,6 +178,8 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
 
 def _hook(hooks, dy: ndarray) -> ndarray:
     """Return `dy`, or what the hooks make of it; raise unless that has its shape and dtype."""
+    if mode.witness is not None and hooks:
+        mode.witness.refuse("a hook on a gradient")
     for hook in tuple(hooks):
         changed = hook(Tensor(dy))
         if changed is not None:
@@ -190,7 +199,7 @@ def _seed(root: Tensor, gradient) -> ndarray:
     if gradient is None:
         if y.size != 1:
             raise GradientError(f"backward: gradient is needed for a tensor of more than one element (shape={y.shape})")
-        return np.ones_like(y)
+        return arithmetic.ones(y)
     if not isinstance(gradient, Tensor):
         gradient = Tensor(as_array(gradient, None if hasattr(gradient, "dtype") else y.dtype))
     dy = gradient.data
@@ -203,24 +212,25 @@ def _seed(root: Tensor, gradient) -> ndarray:
 
 def _accumulate(leaf: Tensor, dx, dy) -> None:
     """Add `dx` to `leaf.grad`; `dy` is the gradient it was computed from, which it may be a view of."""
+    if mode.witness is not None:
+        mode.witness.accumulates(leaf)
     if leaf.grad is not None:
         held = leaf.grad.data
         if held.flags.writeable:
-            held += dx
+            arithmetic.add_to(held, dx)
         else:
-            leaf.grad = Tensor(held + dx)
+            leaf.grad = Tensor(arithmetic.add(held, dx))
     elif np.may_share_memory(dx, dy):
-        leaf.grad = Tensor(np.array(dx, order="K"))
+        leaf.grad = Tensor(arithmetic.copy(dx))
     else:
         leaf.grad = Tensor(dx)
 
 
 def _retain(tensor: Tensor | None, dy) -> None:
     if tensor is not None:
-        if tensor.grad is None:
-            tensor.grad = Tensor(np.array(dy, order="K"))
-        else:
-            tensor.grad = Tensor(tensor.grad.data + dy)
+        if mode.witness is not None:
+            mode.witness.refuse("retain_grad() of an intermediate result")
+        tensor.grad = Tensor(arithmetic.copy(dy) if tensor.grad is None else arithmetic.add(tensor.grad.data, dy))
 
 
 def _check_versions(node: Node) -> None:

@@ -98,12 +98,16 @@ class Tensor:
 
     def numpy(self) -> ndarray:
         """Return the values as an ndarray that shares the tensor's memory, outside the tape."""
+        if mode.witness is not None:
+            mode.witness.refuse("numpy(): Python that works on values")
         return self.data
 
     def item(self):
         """Return the value of a one-element tensor as a Python number."""
         if self.data.size != 1:
             raise ArgumentError(f"item: only a tensor of one element has a value, got shape={self.data.shape}")
+        if mode.witness is not None:
+            mode.witness.refuse("item(), or a decision of Python by a value")
         return self.data.item()
 
     def detach(self) -> Tensor:
@@ -178,7 +182,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.data.size != 1:
             raise ArgumentError(f"bool: a tensor of shape {self.data.shape} is neither true nor false; it needs one element")
-        return bool(self.data.item())
+        return bool(self.item())
 
     def __float__(self) -> float:
         return float(self.item())
@@ -189,9 +193,11 @@ class Tensor:
     def __index__(self) -> int:
         if self.data.size != 1 or self.data.dtype.kind not in "iu":
             raise TypeError("only an integer tensor of one element can be an index")
-        return int(self.data.item())
+        return int(self.item())
 
     def __array__(self, dtype=None, copy=None) -> ndarray:
+        if mode.witness is not None:
+            mode.witness.refuse("a tensor that becomes an array")
         wanted = self.data if dtype is None else self.data.astype(dtype, copy=False)
         return wanted.copy() if copy and wanted is self.data else wanted
 

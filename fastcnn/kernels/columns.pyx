@@ -5,6 +5,8 @@ the speed of 64. Its columns are folded onto the channels at the end. Nothing he
 results are float64 and are added in their order.
 """
 
+import numpy as np
+
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 
@@ -134,6 +136,8 @@ cdef cnp.ndarray summed(cnp.ndarray x, Py_ssize_t rows, Py_ssize_t channels, tup
     cdef cnp.ndarray out = empty_like_shape(shape, x.dtype.num)
     cdef Sum p
     cdef Block parts, scratch
+    if channels == 0:
+        return out
     p.u, p.out, p.x, p.divisor = table(x.itemsize), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), divisor
     p.columns, p.threads = plan(p.u, rows, channels), crew(<double>x.size * x.itemsize, threads)
     parts = block((p.columns.blocks + 1) * channels * sizeof(double))
@@ -164,3 +168,25 @@ def total(x, double divisor=1.0, *, int threads=1):
     else:
         a = ordered(a if a.flags.aligned and a.dtype.isnative else copy(a), threads)
     return summed(a, a.size, 1, (), divisor, threads)
+
+
+def over(x, tuple axes, double divisor=1.0, *, int threads=1):
+    """Return the sums of x over `axes`, divided by `divisor`; the other axes stay, in memory in the order of x.
+
+    float32 or float64, any strides; partial sums are float64. x is copied unless the axes are the slowest in memory.
+    """
+    cdef cnp.ndarray a = x
+    if a.dtype.char not in "fd":
+        raise DtypeError(f"over: x must be float32 or float64, got {a.dtype}")
+    a = a if a.flags.aligned and a.dtype.isnative else copy(a)
+    order = sorted(range(a.ndim), key=lambda i: -abs(a.strides[i]))
+    kept = [i for i in order if i not in axes]
+    rows, channels = 1, 1
+    for i in range(a.ndim):
+        if i in axes:
+            rows *= a.shape[i]
+        else:
+            channels *= a.shape[i]
+    a = ordered(a.transpose([i for i in order if i in axes] + kept), threads)
+    sums = summed(a, rows, channels, tuple([np.shape(x)[i] for i in kept]), divisor, threads)
+    return sums.transpose([kept.index(i) for i in sorted(kept)])

@@ -103,7 +103,8 @@ cdef object binary(int op, object ufunc, object a, object b, int threads):
                 and (x is None or in_steps(x)) and (y is None or in_steps(y)))
     if not fine:
         unrecorded(f"{ufunc.__name__} of such operands")
-        return ufunc(a, b)
+        with np.errstate(all="ignore"):
+            return ufunc(a, b)
     shape = np.shape(first)
     if x is not None and y is not None and shape != np.shape(y):
         shape = np.broadcast_shapes(shape, np.shape(y))
@@ -162,6 +163,16 @@ def add_to(total, x, *, int threads=1):
 def full(shape, double value, dtype, *, int threads=1):
     """Return an array of `shape` and `dtype` (float32 or float64) in C order that holds `value` everywhere."""
     cdef cnp.ndarray z = empty_like_shape(tuple(shape), np.dtype(dtype).num)
+    cdef Binary p
+    if z.size:
+        fill_binary(&p, FC_MUL, z, None, None, value, threads)
+        emit(fill_all, &p, sizeof(p), (z,))
+    return z
+
+
+def full_like(x, double value, *, int threads=1):
+    """Return an array like x (float32 or float64), in its order in memory, that holds `value` everywhere."""
+    cdef cnp.ndarray a = x, z = empty_in_order_of(a, np.shape(a), a.dtype.num)
     cdef Binary p
     if z.size:
         fill_binary(&p, FC_MUL, z, None, None, value, threads)

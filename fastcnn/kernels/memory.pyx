@@ -254,6 +254,11 @@ cdef object empty_nchw(Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t height,
     return empty_like_shape((batch, height, width, channels), typenum).transpose(0, 3, 1, 2)
 
 
+def empty(shape, dtype):
+    """Return an uninitialised C-order array of at most 8 axes; a step that is being captured owns its memory."""
+    return empty_like_shape(tuple(shape), dtype.num)
+
+
 def empty_cache() -> None:
     """Give the memory of dead arrays, which waits to be used again, back to the system.
 

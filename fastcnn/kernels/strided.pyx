@@ -10,6 +10,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from fastcnn.errors import ArgumentError, ShapeError
+
 from fastcnn.kernels.entry cimport emit, unrecorded
 from fastcnn.kernels.memory cimport empty_like_shape
 
@@ -256,3 +258,20 @@ def copy(x, *, int threads=1):
 def contiguous(x, *, int threads=1):
     """Return the values of x in C order: x itself if it is so already."""
     return ordered(x, threads)
+
+
+def copy_to(out, x, *, int threads=1):
+    """out[...] = x, broadcasting; arrays of one dtype that do not overlap."""
+    cdef cnp.ndarray dst = out, src = x
+    if dst.dtype != src.dtype or np.broadcast_shapes(np.shape(dst), np.shape(src)) != np.shape(dst):
+        raise ShapeError(f"copy_to: x must broadcast to out, got {src.dtype} {np.shape(src)} and {dst.dtype} {np.shape(dst)}")
+    if not dst.flags.writeable:
+        raise ArgumentError(f"copy_to: out is read-only (shape {np.shape(dst)})")
+    copy_into(dst, src, threads)
+
+
+def expand(x, shape, *, int threads=1):
+    """Return a copy of x broadcast to `shape`, in C order."""
+    cdef cnp.ndarray y = empty_like_shape(tuple(shape), (<cnp.ndarray>x).dtype.num)
+    copy_to(y, x, threads=threads)
+    return y

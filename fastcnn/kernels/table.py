@@ -31,6 +31,7 @@ from . import conv2d_direct_weight as _direct_weight
 from . import conv2d_winograd as _winograd
 from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
+from . import entry as _entry
 from . import gemm as _gemm_compiled
 from . import interpolate as _interpolate_compiled
 from . import layout as _layout_compiled
@@ -68,6 +69,7 @@ class Impl(NamedTuple):
         """Call the function; a compiled one gets the thread count in force."""
         if self.compiled:
             return self.function(*args, threads=get_num_threads(), **options)
+        _entry.refuse(f"the reference implementation {self.function.__name__}")
         return self.function(*args, **options)
 
 

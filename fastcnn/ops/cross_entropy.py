@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd import Tensor, record
+from ..kernels import entry
 from ..kernels import select as kernels
 from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled, reduced, share, smoothed
-from .operands import as_tensor, class_numbers, float_tensor, number, whole
+from .operands import as_tensor, class_numbers, float_tensor, number, reshaped, whole
 from .soft_cross_entropy import soft_cross_entropy
 
 
@@ -60,7 +61,9 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
     reduction = checked_reduction("cross_entropy", reduction)
     case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
     target, ignored = class_numbers("cross_entropy", labels.data, x.data.shape, case.ignore_index)
-    if w is not None and smoothing:
+    if w is None:  # the kernel reads the labels as they are
+        target, ignored = labels.data, None
+    elif smoothing:
         q = from_class_rows(smoothed(target, ignored, len(w), smoothing, w.dtype), x.data.shape)
         each = soft_cross_entropy(x, q, w, reduction="none" if reduction == "none" else "sum")
         total = float(np.sum(w[target], where=True if ignored is None else ~ignored))
@@ -70,13 +73,16 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
 
 
 def _forward(x, target, ignored, w, case):
-    loss, probs = kernels.cross_entropy_forward(class_rows(x), target.ravel(), case.label_smoothing)
-    loss = loss.reshape(target.shape)
-    scale = None if w is None else w[target]
-    count = target.size if ignored is None else target.size - int(ignored.sum())
-    if scale is not None:
-        count = float(np.sum(scale, where=True if ignored is None else ~ignored))
-        loss = loss * scale
+    rows, labels = class_rows(x), reshaped(target, (-1,))
+    if w is None:
+        options = {"ignore_index": case.ignore_index, "reduction": case.reduction}
+        loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing, **options)
+        return loss.reshape(target.shape) if case.reduction == "none" else loss, (probs, target, None, None, None, x.shape)
+    entry.refuse("cross_entropy with weights of the classes")
+    loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing)
+    scale = w[target]
+    count = float(np.sum(scale, where=True if ignored is None else ~ignored))
+    loss = loss.reshape(target.shape) * scale
     if ignored is not None:
         loss = np.where(ignored, loss.dtype.type(0), loss)
     return reduced(loss, case.reduction, count), (probs, target, ignored, count, scale, x.shape)
@@ -84,10 +90,12 @@ def _forward(x, target, ignored, w, case):
 
 def _backward(dy, saved, case, needs):
     probs, target, ignored, count, scale, shape = saved
-    dloss = np.broadcast_to(share(dy, case.reduction, count), target.shape)
-    if scale is not None:
-        dloss = dloss * scale
-    if ignored is not None:
-        dloss = np.where(ignored, dloss.dtype.type(0), dloss)
-    dx = kernels.cross_entropy_backward(dloss.ravel(), probs, target.ravel(), case.label_smoothing)
+    labels, options = reshaped(target, (-1,)), {}
+    if scale is None:
+        dloss = reshaped(dy, (-1,)) if case.reduction == "none" else dy
+        options = {"ignore_index": case.ignore_index, "reduction": case.reduction}
+    else:
+        dloss = np.broadcast_to(share(dy, case.reduction, count), target.shape) * scale
+        dloss = (dloss if ignored is None else np.where(ignored, dloss.dtype.type(0), dloss)).ravel()
+    dx = kernels.cross_entropy_backward(dloss, probs, labels, case.label_smoothing, **options)
     return (dx if len(shape) == 2 else from_class_rows(dx, shape),)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor, record
+from ..kernels import elementwise
+from ..threads import get_num_threads
 from .operands import operands, sum_to, unbroadcastable
 
 
@@ -24,13 +26,16 @@ def div(x, y) -> Tensor:
 
 
 def _forward(a, b):
-    with np.errstate(all="ignore"):
-        return a / b, (a, b)
+    return elementwise.div(a, b, threads=get_num_threads()), (a, b)
 
 
 def _backward(dz, saved, case, needs):
     a, b = saved
-    with np.errstate(all="ignore"):
-        da = sum_to(dz / b, a.shape) if needs[0] else None
-        db = sum_to(-dz * a / (b * b), b.shape) if needs[1] else None
+    threads = get_num_threads()
+    da = db = None
+    if needs[0]:
+        da = sum_to(elementwise.div(dz, b, threads=threads), a.shape)
+    if needs[1]:  # -dz a / b^2
+        db = elementwise.mul(elementwise.mul(dz, -1, threads=threads), a, threads=threads)
+        db = sum_to(elementwise.div(db, elementwise.mul(b, b, threads=threads), threads=threads), b.shape)
     return da, db

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
-from ..rng import generator
-from .operands import float_tensor, memory_order, number
+from ..kernels import elementwise
+from ..threads import get_num_threads
+from .operands import drawn, float_tensor, memory_order, number
 
 
 def dropout(x, p=0.5, training=True) -> Tensor:
@@ -25,12 +24,12 @@ def dropout(x, p=0.5, training=True) -> Tensor:
 
 def _forward(x, case):
     order = memory_order(x)  # the mask lies in memory as x does
-    kept = generator().random([x.shape[i] for i in order], dtype=np.float32) >= case
-    saved = kept.transpose([order.index(i) for i in range(x.ndim)])
-    scale = x.dtype.type(1 / (1 - case) if case < 1 else 0)
-    return x * saved * scale, (saved, scale)
+    kept = elementwise.dropout_mask(drawn([x.shape[i] for i in order]), case)
+    kept = kept.transpose([order.index(i) for i in range(x.ndim)])
+    scale = 1 / (1 - case) if case < 1 else 0.0
+    return elementwise.dropout(x, kept, scale, threads=get_num_threads()), (kept, scale)
 
 
 def _backward(dy, saved, case, needs):
     kept, scale = saved
-    return (dy * kept * scale,)
+    return (elementwise.dropout(dy, kept, scale, threads=get_num_threads()),)

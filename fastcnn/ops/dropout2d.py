@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ShapeError
-from ..rng import generator
-from .operands import float_tensor, number
+from ..kernels import elementwise
+from ..threads import get_num_threads
+from .operands import drawn, float_tensor, number
 
 
 def dropout2d(x, p=0.5, training=True) -> Tensor:
@@ -36,11 +35,11 @@ def dropout2d(x, p=0.5, training=True) -> Tensor:
 
 
 def _forward(x, case):
-    kept = generator().random(x.shape[:2], dtype=np.float32) >= case
-    saved = kept * x.dtype.type(1 / (1 - case) if case < 1 else 0)
-    saved = saved.reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
-    return x * saved, saved
+    kept = elementwise.dropout_mask(drawn(x.shape[:2]), case)
+    ones = elementwise.full(x.shape[:2], 1.0, x.dtype)
+    saved = elementwise.dropout(ones, kept, 1 / (1 - case) if case < 1 else 0.0).reshape(*x.shape[:2], *(1,) * (x.ndim - 2))
+    return elementwise.mul(x, saved, threads=get_num_threads()), saved
 
 
 def _backward(dy, saved, case, needs):
-    return (dy * saved,)
+    return (elementwise.mul(dy, saved, threads=get_num_threads()),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from .operands import as_tensor, axis
+from .operands import as_tensor, axis, reshaped
 
 
 def flatten(x, start_dim=0, end_dim=-1) -> Tensor:
@@ -23,8 +23,8 @@ def _forward(x, case):
     length = 1
     for size in x.shape[first : last + 1]:
         length *= size
-    return x.reshape(*x.shape[:first], length, *x.shape[last + 1 :]), x.shape
+    return reshaped(x, (*x.shape[:first], length, *x.shape[last + 1 :])), x.shape
 
 
 def _backward(dy, saved, case, needs):
-    return (dy.reshape(saved),)
+    return (reshaped(dy, saved),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import Tensor, record
 from ..errors import ShapeError
 from ..kernels import select as kernels
-from .operands import as_rows, float_tensor, same_dtype
+from .operands import as_rows, float_tensor, same_dtype, sum_to
 
 
 def linear(x, weight, bias=None) -> Tensor:
@@ -53,5 +53,5 @@ def _backward(dy, saved, case, needs):
     return (
         kernels.gemm(dy, w).reshape(x.shape) if needs[0] else None,
         kernels.gemm(dy.T, as_rows(x)) if needs[1] else None,
-        dy.sum(axis=0) if needs[2] else None,
+        sum_to(dy, dy.shape[1:]) if needs[2] else None,
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, ShapeError
-from .operands import as_tensor, float_tensor, same_dtype
+from .operands import as_tensor, float_tensor, reshaped, same_dtype
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -55,8 +55,10 @@ def class_axis(x) -> int:
 
 def class_rows(x):
     """(batch, classes, ...) -> (rows, classes), a view for two axes and for channels-last memory."""
+    if x.ndim == 2:
+        return x
     at = class_axis(x)
-    return np.moveaxis(x, at, -1).reshape(math.prod(x.shape) // x.shape[at] if x.shape[at] else 0, x.shape[at])
+    return reshaped(np.moveaxis(x, at, -1), (math.prod(x.shape) // x.shape[at] if x.shape[at] else 0, x.shape[at]))
 
 
 def from_class_rows(rows, shape: tuple[int, ...]):

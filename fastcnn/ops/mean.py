@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..autograd import Tensor, record
-from .operands import as_tensor, axes
+from ..kernels import columns, elementwise, entry
+from ..threads import get_num_threads
+from .operands import as_tensor, axes, expanded, memory_order
 
 
 def mean(x, dim=None, keepdim=False) -> Tensor:
@@ -21,18 +25,20 @@ def mean(x, dim=None, keepdim=False) -> Tensor:
 
 def _forward(x, case):
     over, keep = case
-    total = x.sum(axis=over, keepdims=keep, dtype=None if x.dtype.kind == "f" else np.float64)
-    dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float32)
-    count = x.size // max(total.size, 1)
-    with np.errstate(all="ignore"):
-        return (total / dtype.type(count)).astype(dtype), x.shape
+    saved = x.shape, memory_order(x)
+    count = math.prod(x.shape[i] for i in over)
+    if x.dtype.kind != "f":
+        entry.refuse("a mean of integers")
+        with np.errstate(all="ignore"):
+            total = x.sum(axis=over, keepdims=keep, dtype=np.float64)
+            return (total / np.float32(count)).astype(np.float32), saved
+    y = columns.over(x, over, count, threads=get_num_threads())
+    return np.expand_dims(y, over) if keep else y, saved
 
 
 def _backward(dy, saved, case, needs):
     over, keep = case
     if not keep:
         dy = np.expand_dims(dy, over)
-    count = 1
-    for i in over:
-        count *= saved[i]
-    return (np.broadcast_to(dy / dy.dtype.type(max(count, 1)), saved).copy(),)
+    count = max(math.prod(saved[0][i] for i in over), 1)
+    return (expanded(elementwise.div(dy, count, threads=get_num_threads()), *saved),)

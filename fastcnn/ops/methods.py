@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.arithmetic import arithmetic
 from ..autograd.mode import mode
 from ..errors import GradientError
+from ..kernels import elementwise, entry, strided
+from ..threads import get_num_threads
 from .abs import abs
 from .add import add
 from .cast import cast
@@ -60,6 +63,7 @@ def _in_place(op, ufunc):
         if a is not self.data:  # the result has another dtype
             return op(self, other)
         memory = self._change_in_place(op.__name__)
+        entry.refuse(f"{op.__name__} in place")
         try:
             ufunc(a, b, out=memory)
         except ValueError:
@@ -143,3 +147,8 @@ METHODS = {
 
 for _name, _function in METHODS.items():
     setattr(Tensor, _name, _function)
+
+arithmetic.add = lambda a, b: elementwise.add(a, b, threads=get_num_threads())
+arithmetic.add_to = lambda total, x: elementwise.add_to(total, x, threads=get_num_threads())
+arithmetic.copy = lambda x: strided.copy(x, threads=get_num_threads())
+arithmetic.ones = lambda x: elementwise.full_like(x, 1.0)

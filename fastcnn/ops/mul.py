@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import Tensor, record
 from ..kernels import elementwise
 from ..threads import get_num_threads
-from .operands import LARGE, operands, sum_to, unbroadcastable
+from .operands import operands, sum_to, unbroadcastable
 
 
 def mul(x, y) -> Tensor:
@@ -19,11 +19,13 @@ def mul(x, y) -> Tensor:
 
 
 def _forward(a, b):
-    large = a.size >= LARGE or b.size >= LARGE
-    z = elementwise.mul(a, b, threads=get_num_threads()) if large else a * b
-    return z, (a, b)
+    return elementwise.mul(a, b, threads=get_num_threads()), (a, b)
 
 
 def _backward(dz, saved, case, needs):
     a, b = saved
-    return (sum_to(dz * b, a.shape) if needs[0] else None, sum_to(dz * a, b.shape) if needs[1] else None)
+    threads = get_num_threads()
+    return (
+        sum_to(elementwise.mul(dz, b, threads=threads), a.shape) if needs[0] else None,
+        sum_to(elementwise.mul(dz, a, threads=threads), b.shape) if needs[1] else None,
+    )

@@ -6,6 +6,8 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import DtypeError
+from ..kernels import elementwise
+from ..threads import get_num_threads
 from .operands import as_tensor
 
 
@@ -19,8 +21,8 @@ def neg(x) -> Tensor:
 
 
 def _forward(x):
-    return -x, None
+    return elementwise.mul(x, -1, threads=get_num_threads()) if x.dtype.kind == "f" else -x, None
 
 
 def _backward(dy, saved, case, needs):
-    return (-dy,)
+    return (elementwise.mul(dy, -1, threads=get_num_threads()),)

@@ -11,9 +11,10 @@ from numpy import ndarray
 
 from ..autograd import FLOATS, Tensor
 from ..errors import ArgumentError, DtypeError, ShapeError
-
-# Elements from which the compiled sum or product pays: below, its 1.2 us more for a call outweigh the second thread.
-LARGE = 1 << 16
+from ..kernels import columns, entry, memory, strided
+from ..kernels import select as kernels
+from ..rng import generator
+from ..threads import get_num_threads
 
 
 def as_tensor(op: str, name: str, x) -> Tensor:
@@ -170,9 +171,26 @@ def unbroadcastable(op: str, a, b) -> ShapeError:
     return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")
 
 
+def reshaped(a, shape):
+    """Return `a` with `shape`, in the order of the logical shape: a view where possible."""
+    if not a.flags.c_contiguous and a.size:
+        view = a.view()
+        try:
+            view.shape = shape  # raises where a copy is needed
+        except AttributeError:
+            a = (
+                kernels.to_contiguous(a)
+                if a.ndim == 4 and a.dtype in FLOATS
+                else strided.contiguous(a, threads=get_num_threads())
+            )
+        else:
+            return view
+    return a.reshape(shape)
+
+
 def as_rows(a):
     """(..., k) -> (rows, k)."""
-    return a if a.ndim == 2 else a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+    return a if a.ndim == 2 else reshaped(a, (math.prod(a.shape[:-1]), a.shape[-1]))
 
 
 def sum_to(dy, shape: tuple[int, ...]):
@@ -181,7 +199,26 @@ def sum_to(dy, shape: tuple[int, ...]):
         return dy
     lead = dy.ndim - len(shape)
     repeated = tuple(i + lead for i, size in enumerate(shape) if size == 1 and dy.shape[i + lead] != 1)
-    return dy.sum(axis=tuple(range(lead)) + repeated).reshape(shape)
+    return columns.over(dy, tuple(range(lead)) + repeated, threads=get_num_threads()).reshape(shape)
+
+
+def drawn(shape):
+    """Draw float32 numbers of [0, 1) from the global generator; a replay draws anew into the same array."""
+    numbers = memory.empty(shape, np.dtype(np.float32))
+
+    def draw():
+        generator().random(out=numbers, dtype=np.float32)
+
+    draw()
+    entry.call(draw, repeatable=True)
+    return numbers
+
+
+def expanded(dy, shape: tuple[int, ...], order: tuple[int, ...]):
+    """Return a copy of `dy` broadcast to `shape`, whose memory runs in `order`."""
+    dx = memory.empty(tuple(shape[i] for i in order), dy.dtype).transpose([order.index(i) for i in range(len(order))])
+    strided.copy_to(dx, dy, threads=get_num_threads())
+    return dx
 
 
 def memory_order(x) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..autograd import Tensor, record
 from ..errors import DtypeError
+from ..kernels import elementwise
+from ..threads import get_num_threads
 from .operands import operands, sum_to, unbroadcastable
 
 
@@ -20,8 +22,9 @@ def sub(x, y) -> Tensor:
 
 
 def _forward(a, b):
-    return a - b, (a.shape, b.shape)
+    return elementwise.sub(a, b, threads=get_num_threads()), (a.shape, b.shape)
 
 
 def _backward(dz, saved, case, needs):
-    return (sum_to(dz, saved[0]) if needs[0] else None, sum_to(-dz, saved[1]) if needs[1] else None)
+    dy = elementwise.mul(sum_to(dz, saved[1]), -1.0, threads=get_num_threads()) if needs[1] else None
+    return (sum_to(dz, saved[0]) if needs[0] else None, dy)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor, record
-from .operands import as_tensor, axes
+from ..kernels import columns, entry
+from ..threads import get_num_threads
+from .operands import as_tensor, axes, expanded, memory_order
 
 
 def sum(x, dim=None, keepdim=False) -> Tensor:
@@ -26,11 +28,16 @@ def sum(x, dim=None, keepdim=False) -> Tensor:
 
 def _forward(x, case):
     over, keep = case
-    return x.sum(axis=over, keepdims=keep), x.shape
+    saved = x.shape, memory_order(x)
+    if x.dtype.kind != "f":
+        entry.refuse("a sum of integers")
+        return x.sum(axis=over, keepdims=keep), saved
+    y = columns.over(x, over, threads=get_num_threads())
+    return np.expand_dims(y, over) if keep else y, saved
 
 
 def _backward(dy, saved, case, needs):
     over, keep = case
     if not keep:
         dy = np.expand_dims(dy, over)
-    return (np.broadcast_to(dy, saved).copy(),)
+    return (expanded(dy, *saved),)

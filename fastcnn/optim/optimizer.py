@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
+from ..kernels import elementwise, entry
 
 SCALARS = ("step", "mu_product")  # states that are one number for a parameter
 
@@ -87,6 +88,7 @@ class Optimizer:
 
     def _apply(self) -> None:
         """Update every parameter that has a gradient, one after the other."""
+        entry.refuse(f"{type(self).__name__}, whose update is written in NumPy")
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
@@ -112,7 +114,7 @@ class Optimizer:
                 if set_to_none or p.grad is None:
                     p.grad = None
                 else:
-                    p.grad = Tensor(np.zeros_like(p.grad.data))
+                    p.grad = Tensor(elementwise.full_like(p.grad.data, 0.0))
 
     def state_dict(self) -> dict:
         """Return {"state": {number: {name: ndarray or number}}, "param_groups": [...]}; arrays are copies.

@@ -10,8 +10,13 @@ import numpy as np
 from .precision import narrow, widen
 
 
-def cross_entropy_forward(logits, target, label_smoothing=0.0):
-    """Return (loss, probs) of shapes (N,) and (N, K); `target` holds N class numbers in 0..K-1."""
+def cross_entropy_forward(logits, target, label_smoothing=0.0, *, ignore_index=-100, reduction="none"):
+    """Return (loss, probs); probs (N, K), loss (N,), or () for the reductions "sum" and "mean".
+
+    `target` holds N class numbers in 0..K-1, or `ignore_index`: a loss of 0, and no part in the mean.
+    """
+    ignored = target == ignore_index
+    target = np.where(ignored, 0, target)
     dtype, logits = logits.dtype, widen(logits)
     rows = np.arange(len(target))
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -19,13 +24,24 @@ def cross_entropy_forward(logits, target, label_smoothing=0.0):
     loss = -log_p[rows, target]
     if label_smoothing:  # a class of probability zero makes the smoothed loss infinite, the plain one not
         loss = (1 - label_smoothing) * loss - label_smoothing * log_p.mean(axis=1)
+    loss = np.where(ignored, 0, loss)
+    if reduction != "none":
+        loss = np.array(loss.sum() / (_share(ignored, reduction) or np.nan))
     return narrow(loss, dtype), narrow(np.exp(log_p), dtype)
 
 
-def cross_entropy_backward(dloss, probs, target, label_smoothing=0.0):
-    """Return dlogits = dloss * (p - q) of shape (N, K)."""
+def cross_entropy_backward(dloss, probs, target, label_smoothing=0.0, *, ignore_index=-100, reduction="none"):
+    """Return dlogits = dloss * (p - q) of shape (N, K), 0 for ignored samples; `dloss` is () when reduced."""
+    ignored = target == ignore_index
+    target = np.where(ignored, 0, target)
     dtype = probs.dtype
     dloss, probs = widen(dloss, probs)
     q = np.full(probs.shape, label_smoothing / probs.shape[1])
     q[np.arange(len(target)), target] += 1 - label_smoothing
+    dloss = np.where(ignored, 0, dloss / (_share(ignored, reduction) or 1))
     return narrow(dloss[:, None] * (probs - q), dtype)
+
+
+def _share(ignored, reduction: str) -> int:
+    """What the sum of the losses is divided by."""
+    return int((~ignored).sum()) if reduction == "mean" else 1

@@ -119,3 +119,30 @@ def test_running_average():
 
 def test_full():
     assert (elementwise.full((3, 4), 1.5, np.float64) == 1.5).all() and elementwise.full((), 1, np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (1,), (3,), (0, 2, 3), (1, 2), (0, 1, 2, 3)], ids=str)
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_over_axes(dtype, last, axes):
+    x = draw((3, 5, 4, 7), dtype, last)
+    for a in (x, x[:, ::-1], x[:, :0], x[:0]):
+        got, want = columns.over(a, axes, 4.0, threads=2), a.sum(axis=axes, dtype=np.float64) / 4
+        assert got.dtype == dtype and got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=2 * np.finfo(dtype).eps)
+    with pytest.raises(DtypeError, match=r"^over: x must be float32 or float64, got int64"):
+        columns.over(np.arange(3), (0,))
+
+
+def test_copies_into_and_values_everywhere():
+    x, y = draw((2, 3, 4, 5), np.float32, True), draw((3, 1, 1), np.float32, False)
+    np.testing.assert_array_equal(strided.expand(y, x.shape, threads=2), np.broadcast_to(y, x.shape))
+    strided.copy_to(x[:, :, 1], y[:, 0])
+    np.testing.assert_array_equal(x[:, :, 1], np.broadcast_to(y[:, 0], (2, 3, 5)))
+    ones = elementwise.full_like(x, 1.0)
+    assert (ones == 1).all() and ones.strides == x.strides
+    with pytest.raises(ShapeError, match=r"^copy_to: x must broadcast to out, got float32 \(2, 3, 4, 5\)"):
+        strided.copy_to(y, x)
+    y.flags.writeable = False
+    with pytest.raises(ArgumentError, match=r"^copy_to: out is read-only"):
+        strided.copy_to(y, y.copy())
