@@ -1,6 +1,7 @@
-# kernels.conv2d_direct: packed weights, for the other convolution kernels.
+# kernels.conv2d_direct: checked operands, for the other convolution kernels.
 
-from fastcnn.kernels.memory cimport Block
+cimport numpy as cnp
+
 from fastcnn.kernels.micro cimport fc_ukr
 
 cdef struct Weights:
@@ -10,8 +11,7 @@ cdef struct Weights:
     Py_ssize_t groups, n_out, depth
 
 cdef Weights weights_of(const fc_ukr *u, object w, Py_ssize_t groups)
-cdef Block pack_weights(const fc_ukr *u, const Weights *w, const Py_ssize_t *r, Py_ssize_t ny, const Py_ssize_t *s, Py_ssize_t nx,
-                        int threads)
 cdef object image(object array, str name, tuple shape, object dtype=*)
 cdef object filters(object array, object case, object dtype)
 cdef object biases(object array, object case, object dtype)
+cdef int clear(cnp.ndarray array, int threads) except -1

@@ -7,42 +7,53 @@ Borders: a task copies the rows that it needs, zero-padded, into scratch in L2; 
 Results do not depend on the number of threads. Not here: Winograd, the weight gradient; 1x1 stride 1 goes to kernels.gemm.
 """
 
-import numpy as np
-
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
+from libc.string cimport memset
 
 from fastcnn.errors import ShapeError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, team
+from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
 
 cdef enum:
     WINDOW_BYTES = 192 * 1024  # image rows that a task holds: they share L2 with one panel of weights
+    CLEAR_BYTES = 256 * 1024   # of a task that fills with zeros
 
 cdef struct Correlation:
-    # dst[n, y, x, g*n_out + k] = bias + sum over taps i, j and depth c of src[n, y*sy + ty[i], x*sx + tx[j], g*depth + c] * w
+    # dst[n, y, x, g*n_out + k] = bias + sum over taps i, j and depth c of src[n, y*sy + ty[i], x*sx + tx[j], g*depth + c]
+    #                                                                      * w[g, k, c, r[i], s[j]]
+    const fc_ukr *u
     const char *src                                    # IN   channels-last image
     Py_ssize_t s_batch, s_row, s_pixel                 # strides of src, elements
     Py_ssize_t height, width
     const Py_ssize_t *ty                               # IN   ny row offsets, ascending
     const Py_ssize_t *tx                               # IN   nx column offsets, ascending
     Py_ssize_t ny, nx, sy, sx
-    const char *panels                                 # IN   packed weights [group][panel][ny][nx][depth][nr]
+    Weights w                                          # IN
+    const Py_ssize_t *r                                # IN   ny kernel rows
+    const Py_ssize_t *s                                # IN   nx kernel columns
     const char *bias                                   # IN   groups * n_out, or NULL
     char *dst                                          # OUT  channels-last image
     Py_ssize_t d_batch, d_row, d_pixel, oh, ow
     Py_ssize_t batch, groups, depth, n_out
     int relu
+    int threads                                        # asked for
     # derived by `plan`
     bint pack                                          # copy windows to scratch
     Py_ssize_t pixel, row, cols                        # of the window: strides of a pixel and a row, columns
     Py_ssize_t rows, blocks, splits                    # output rows in a block, blocks in an image, parts of the panels
-    Py_ssize_t nseg, kseg
-    Py_ssize_t window_bytes
+    Py_ssize_t nseg, kseg, n_panels
+    char *panels                                       # scratch: packed weights [group][panel][ny][nx][depth][nr]
+    Py_ssize_t *seg                                    # scratch: offsets of the depth segments
+    char *windows                                      # scratch of each thread
+    Py_ssize_t window_bytes                            # of one
     fc_streams streams                                 # how to store dst
 
 
@@ -50,50 +61,43 @@ cdef Py_ssize_t span(const Py_ssize_t *t, Py_ssize_t n) noexcept nogil:
     return t[n - 1] - t[0]
 
 
-cdef void plan(const fc_ukr *u, Correlation *p, Py_ssize_t *seg, int threads) noexcept nogil:
-    """Choose the blocks and write the offsets of the depth segments into `seg` (ny * nx entries)."""
-    cdef Py_ssize_t i, j, panels = (p.n_out + u.nr - 1) // u.nr, images
+cdef void plan(Correlation *p) noexcept nogil:
+    """Choose the blocks."""
+    cdef const fc_ukr *u = p.u
+    cdef Py_ssize_t images = p.batch * p.groups
     cdef bint crowded = p.sx * p.s_pixel * u.item % 4096 == 0  # the rows of a tile would meet in one cache set
     cdef bint border = (p.ty[0] < 0 or p.tx[0] < 0 or (p.oh - 1) * p.sy + p.ty[p.ny - 1] >= p.height
                         or (p.ow - 1) * p.sx + p.tx[p.nx - 1] >= p.width)
+    p.n_panels = (p.n_out + u.nr - 1) // u.nr
     p.streams = past_cache(u, p.dst, p.d_pixel, <double>p.batch * p.groups * p.oh * p.ow * p.n_out)
     p.streams.past_cache = p.streams.past_cache and p.n_out % u.lanes == 0
-    p.pack = border or (crowded and panels >= 4)
+    p.pack = border or (crowded and p.n_panels >= 4)
     p.cols = (p.ow - 1) * p.sx + span(p.tx, p.nx) + 1
     p.pixel = (p.depth + (16 if p.sx * p.depth * u.item % 4096 == 0 else 0)) if p.pack else p.s_pixel
     p.row = p.cols * p.pixel if p.pack else p.s_row
     p.rows = (WINDOW_BYTES // (p.cols * p.depth * u.item) - span(p.ty, p.ny)) // p.sy
     p.rows = min(max(p.rows, 1), p.oh)
     p.blocks = (p.oh + p.rows - 1) // p.rows
-    images = p.batch * p.groups
-    if images * p.blocks < 4 * threads and threads > 1:  # few blocks: as many for each thread
-        p.blocks = min(p.oh, (images * p.blocks + threads - 1) // threads * threads)
+    if images * p.blocks < 4 * p.threads and p.threads > 1:  # few blocks: as many for each thread
+        p.blocks = min(p.oh, (images * p.blocks + p.threads - 1) // p.threads * p.threads)
     p.rows = (p.oh + p.blocks - 1) // p.blocks
     p.blocks = (p.oh + p.rows - 1) // p.rows
     p.splits = 1
-    while images * p.blocks * p.splits < 2 * threads and p.splits * 2 <= panels and threads > 1:
+    while images * p.blocks * p.splits < 2 * p.threads and p.splits * 2 <= p.n_panels and p.threads > 1:
         p.splits *= 2
     p.window_bytes = apart(((p.rows - 1) * p.sy + span(p.ty, p.ny) + 1) * p.cols * p.pixel * u.item) if p.pack else 0
+    p.nseg, p.kseg = p.ny * p.nx, p.depth
     if p.pixel == p.depth and span(p.tx, p.nx) == p.nx - 1:  # neighbouring taps are neighbours in memory
-        p.nseg = p.ny
-        p.kseg = p.nx * p.depth
-        for i in range(p.ny):
-            seg[i] = (p.ty[i] - p.ty[0]) * p.row
-    else:
-        p.nseg = p.ny * p.nx
-        p.kseg = p.depth
-        for i in range(p.ny):
-            for j in range(p.nx):
-                seg[i * p.nx + j] = (p.ty[i] - p.ty[0]) * p.row + (p.tx[j] - p.tx[0]) * p.pixel
+        p.nseg, p.kseg = p.ny, p.nx * p.depth
 
 
-cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_t *seg, char *window, Py_ssize_t n, Py_ssize_t g,
-                          Py_ssize_t y0, Py_ssize_t y1, Py_ssize_t p0, Py_ssize_t p1) noexcept nogil:
+cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_ssize_t g, Py_ssize_t y0, Py_ssize_t y1,
+                          Py_ssize_t p0, Py_ssize_t p1) noexcept nogil:
     """Output rows y0..y1 of group g of image n, panels p0..p1."""
+    cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef fc_streams streams = p.streams
-    cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, panel, channel
-    cdef Py_ssize_t top = y0 * p.sy + p.ty[0]
+    cdef Py_ssize_t panel, channel, top = y0 * p.sy + p.ty[0]
     cdef const char *source = p.src + (n * p.s_batch + g * p.depth) * u.item
     if p.pack:
         u.pack_image(window, source, top, (y1 - 1 - y0) * p.sy + span(p.ty, p.ny) + 1, p.tx[0], p.cols, p.height, p.width,
@@ -104,7 +108,7 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
     job.a_row = p.sy * p.row
     job.lda = p.sx * p.pixel
     job.ka = 1
-    job.seg = seg
+    job.seg = p.seg
     job.nseg = p.nseg
     job.kseg = p.kseg
     job.ldb = u.nr
@@ -116,65 +120,62 @@ cdef void correlate_block(const fc_ukr *u, const Correlation *p, const Py_ssize_
     job.relu = p.relu
     for panel in range(p0, p1):
         channel = g * p.n_out + panel * u.nr
-        job.b = p.panels + (g * panels + panel) * p.ny * p.nx * p.depth * u.nr * u.item
+        job.b = p.panels + (g * p.n_panels + panel) * p.ny * p.nx * p.depth * u.nr * u.item
         job.bias = p.bias + channel * u.item if p.bias != NULL else NULL
         job.c = p.dst + (n * p.d_batch + y0 * p.d_row + channel) * u.item
         job.n = min(u.nr, p.n_out - panel * u.nr)
         u.tile_rows_streamed(&job, &streams if streams.past_cache else NULL)
 
 
-cdef void correlate_all(const fc_ukr *u, const Correlation *p, const Py_ssize_t *seg, char *windows, int threads) noexcept nogil:
-    cdef Py_ssize_t panels = (p.n_out + u.nr - 1) // u.nr, t, split, blk, g, n
-    for t in prange(p.batch * p.blocks * p.groups * p.splits, num_threads=threads, schedule="static"):
-        split = t % p.splits
-        g = t // p.splits % p.groups
-        blk = t // p.splits // p.groups % p.blocks
-        n = t // p.splits // p.groups // p.blocks
-        correlate_block(u, p, seg, windows + threadid() * p.window_bytes, n, g, blk * p.rows, min(p.oh, (blk + 1) * p.rows),
-                        split * panels // p.splits, (split + 1) * panels // p.splits)
-
-
-cdef int correlate(const fc_ukr *u, Correlation *p, int threads) except -1:
-    cdef Block seg = block(p.ny * p.nx * sizeof(Py_ssize_t))
-    cdef Block windows
-    cdef Py_ssize_t *offsets = <Py_ssize_t *>seg.data
-    cdef char *scratch
-    if p.oh < 1 or p.ow < 1:
-        return 0
-    threads = team(<double>p.batch * p.groups * p.oh * p.ow * p.n_out * p.ny * p.nx * p.depth, threads)
-    plan(u, p, offsets, threads)
-    windows = block(threads * p.window_bytes + 1)
-    scratch = windows.data
-    with nogil:
-        correlate_all(u, p, offsets, scratch, threads)
+cdef int correlate_all(const void *job) noexcept nogil:
+    cdef const Correlation *p = <const Correlation *>job
+    cdef Py_ssize_t row = p.nx * p.depth * p.u.nr * p.u.item, t, i, j
+    cdef unsigned long long floats = 0
+    for i in range(p.ny):
+        for j in range(p.nseg // p.ny):
+            p.seg[i * p.nseg // p.ny + j] = (p.ty[i] - p.ty[0]) * p.row + (p.tx[j] - p.tx[0]) * p.pixel
+    for t in prange(p.groups * p.n_panels * p.ny, schedule="static",
+                    num_threads=team(4.0 * p.groups * p.n_out * p.ny * p.nx * p.depth, p.threads)):
+        pack_row(p, p.panels + t * row, t // p.ny // p.n_panels, t // p.ny % p.n_panels, p.r[t % p.ny])
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.batch * p.blocks * p.groups * p.splits, schedule="static"):
+            correlate_task(p, t)
+        fc_restore(floats)
     return 0
 
 
-cdef Block pack_weights(const fc_ukr *u, const Weights *w, const Py_ssize_t *r, Py_ssize_t ny, const Py_ssize_t *s,
-                        Py_ssize_t nx, int threads):
-    """Pack taps r[0..ny) x s[0..nx) as [group][panel][ny][nx][depth][nr], zero beyond n_out."""
-    cdef Py_ssize_t panels = (w.n_out + u.nr - 1) // u.nr, t, g, panel, i
-    cdef Block packed = block(w.groups * panels * ny * nx * w.depth * u.nr * u.item)
-    cdef char *dst = packed.data
-    threads = team(4.0 * w.groups * w.n_out * ny * nx * w.depth, threads)
-    with nogil:
-        for t in prange(w.groups * panels * ny, num_threads=threads, schedule="static"):
-            i = t % ny
-            panel = t // ny % panels
-            g = t // ny // panels
-            pack_row(u, w, dst + t * nx * w.depth * u.nr * u.item, g, panel, r[i], s, nx)
-    return packed
+cdef void correlate_task(const Correlation *p, Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t split = t % p.splits, g = t // p.splits % p.groups, blk = t // p.splits // p.groups % p.blocks
+    correlate_block(p, p.windows + threadid() * p.window_bytes, t // p.splits // p.groups // p.blocks, g, blk * p.rows,
+                    min(p.oh, (blk + 1) * p.rows), split * p.n_panels // p.splits, (split + 1) * p.n_panels // p.splits)
 
 
-cdef void pack_row(const fc_ukr *u, const Weights *w, char *dst, Py_ssize_t g, Py_ssize_t panel, Py_ssize_t r,
-                   const Py_ssize_t *s, Py_ssize_t nx) noexcept nogil:
+cdef int correlate(Correlation *p, tuple held) except -1:
+    """Compute p, whose first part is filled in; `held`: who owns what it points to."""
+    cdef Block panels, seg, windows
+    if p.oh < 1 or p.ow < 1:
+        return 0
+    p.threads = team(<double>p.batch * p.groups * p.oh * p.ow * p.n_out * p.ny * p.nx * p.depth, p.threads)
+    plan(p)
+    panels = block(p.groups * p.n_panels * p.ny * p.nx * p.depth * p.u.nr * p.u.item)
+    seg = block(p.nseg * sizeof(Py_ssize_t))
+    windows = block(p.threads * p.window_bytes)
+    p.panels, p.seg, p.windows = panels.data, <Py_ssize_t *>seg.data, windows.data
+    return emit(correlate_all, p, sizeof(Correlation), held)
+
+
+cdef void pack_row(const Correlation *p, char *dst, Py_ssize_t g, Py_ssize_t panel, Py_ssize_t r) noexcept nogil:
+    """Taps s[0..nx) of kernel row r as [nx][depth][nr], zero beyond n_out."""
+    cdef const fc_ukr *u = p.u
+    cdef const Weights *w = &p.w
     cdef Py_ssize_t n = min(u.nr, w.n_out - panel * u.nr), j
     cdef const char *src = w.data + (g * w.s_group + panel * u.nr * w.s_out + r * w.s_r) * u.item
-    if w.s_s == w.depth * w.s_in and (nx == 1 or s[1] - s[0] == 1):
-        u.pack_run(dst, src + s[0] * w.s_s * u.item, n, u.nr, nx * w.depth, w.s_in, w.s_out)
+    if w.s_s == w.depth * w.s_in and (p.nx == 1 or p.s[1] - p.s[0] == 1):
+        u.pack_run(dst, src + p.s[0] * w.s_s * u.item, n, u.nr, p.nx * w.depth, w.s_in, w.s_out)
         return
-    for j in range(nx):
-        u.pack_run(dst + j * w.depth * u.nr * u.item, src + s[j] * w.s_s * u.item, n, u.nr, w.depth, w.s_in, w.s_out)
+    for j in range(p.nx):
+        u.pack_run(dst + j * w.depth * u.nr * u.item, src + p.s[j] * w.s_s * u.item, n, u.nr, w.depth, w.s_in, w.s_out)
 
 
 cdef object shaped(cnp.ndarray array, str name, tuple shape):
@@ -192,7 +193,7 @@ cdef object biases(object array, object case, object dtype):
     """Check the bias of a case (or None) and return it contiguous."""
     if array is None:
         return None
-    return np.ascontiguousarray(shaped(ready(array, "conv2d", "bias", dtype), "bias", (case.co,)))
+    return ordered(shaped(ready(array, "conv2d", "bias", dtype), "bias", (case.co,)), 1)
 
 
 cdef object image(object array, str name, tuple shape, object dtype=None):
@@ -225,6 +226,40 @@ cdef Weights weights_of(const fc_ukr *u, object w, Py_ssize_t groups):
     return out
 
 
+cdef struct Clear:
+    char *dst
+    Py_ssize_t size
+    int threads
+
+
+cdef int clear_all(const void *job) noexcept nogil:
+    cdef const Clear *p = <const Clear *>job
+    cdef Py_ssize_t t
+    for t in prange((p.size + CLEAR_BYTES - 1) // CLEAR_BYTES, num_threads=p.threads, schedule="static"):
+        memset(p.dst + t * CLEAR_BYTES, 0, min(<Py_ssize_t>CLEAR_BYTES, p.size - t * CLEAR_BYTES))
+    return 0
+
+
+cdef int clear(cnp.ndarray array, int threads) except -1:
+    """Fill a dense array with zeros."""
+    cdef Clear p
+    p.dst, p.size, p.threads = cnp.PyArray_BYTES(array), array.nbytes, crew(array.nbytes, threads)
+    return emit(clear_all, &p, sizeof(p), (array,))
+
+
+cdef int multiply(const fc_ukr *u, cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, const Weights *weights, cnp.ndarray bias,
+                  bint relu, int threads) except -1:
+    """y = x w (+ bias, ReLU) for 1x1 kernels, stride 1, one group: the images are one long row of pixels."""
+    cdef Gemm g
+    g.u, g.threads, g.relu = u, threads, relu
+    g.c, g.a, g.b = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), weights.data
+    g.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
+    g.n, g.k = weights.n_out, weights.depth
+    g.m = y.size // g.n
+    g.ldc, g.lda, g.ka, g.kb, g.ldb = g.n, g.k, 1, weights.s_in, weights.s_out
+    return gemm_run(&g, (y, x, w, bias))
+
+
 def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     """Return y of shape case.y_shape, channels-last: the cross-correlation of x with w (+ b, then ReLU).
 
@@ -233,23 +268,18 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
-    cdef const fc_ukr *u = table(xs.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, i
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
-    cdef Weights weights = weights_of(u, ws, groups)
-    cdef Block taps, panels
+    cdef Block taps
     cdef Py_ssize_t *t
-    cdef Gemm g
     cdef Correlation p
     if y.size == 0:
         return y
+    p.u = table(xs.itemsize)
+    p.w = weights_of(p.u, ws, groups)
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        g.c, g.a, g.b = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(xs), weights.data
-        g.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
-        g.m, g.n, g.k = batch * oh * ow, co, ci
-        g.ldc, g.lda, g.ka, g.kb, g.ldb, g.relu = co, ci, 1, weights.s_in, weights.s_out, relu
-        gemm_run(u, &g, threads)
+        multiply(p.u, y, xs, ws, &p.w, bias, relu, threads)
         return y
     taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
     t = <Py_ssize_t *>taps.data  # kernel rows, kernel columns, their offsets in the image
@@ -259,15 +289,13 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     for i in range(kw):
         t[kh + i] = i
         t[kh + kw + kh + i] = i * dw - pl
-    threads = team(case.macs, threads)
-    panels = pack_weights(u, &weights, t, kh, t + kh, kw, threads)
-    p.src, p.panels, p.dst = cnp.PyArray_BYTES(xs), panels.data, cnp.PyArray_BYTES(y)
+    p.src, p.dst = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.s_batch, p.s_row, p.s_pixel, p.height, p.width = ih * iw * ci, iw * ci, ci, ih, iw
     p.d_batch, p.d_row, p.d_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
-    p.ty, p.tx, p.ny, p.nx, p.sy, p.sx = t + kh + kw, t + kh + kw + kh, kh, kw, sh, sw
-    p.batch, p.groups, p.depth, p.n_out, p.relu = batch, groups, ci // groups, co // groups, relu
-    correlate(u, &p, threads)
+    p.r, p.s, p.ty, p.tx, p.ny, p.nx, p.sy, p.sx = t, t + kh, t + kh + kw, t + kh + kw + kh, kh, kw, sh, sw
+    p.batch, p.groups, p.depth, p.n_out, p.relu, p.threads = batch, groups, ci // groups, co // groups, relu, threads
+    correlate(&p, (y, xs, ws, bias, taps))
     return y
 
 
@@ -291,46 +319,39 @@ def conv2d_direct_backward_data(dy, w, case, *, int threads=1):
     """
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
-    cdef const fc_ukr *u = table(dys.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, py, px
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
     cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
-    cdef Weights weights = weights_of(u, ws, groups)
-    cdef Block taps, panels
+    cdef Block taps
     cdef Py_ssize_t *t
-    cdef Gemm g
     cdef Correlation p
     if dx.size == 0:
         return dx
+    p.u = table(dys.itemsize)
+    p.w = weights_of(p.u, ws, groups)
     # transposed: what was depth is now the output
-    weights.n_out, weights.depth = weights.depth, weights.n_out
-    weights.s_out, weights.s_in = weights.s_in, weights.s_out
+    p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
+    p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        g.c, g.a, g.b, g.bias = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dys), weights.data, NULL
-        g.m, g.n, g.k = batch * ih * iw, ci, co
-        g.ldc, g.lda, g.ka, g.kb, g.ldb, g.relu = ci, co, 1, weights.s_in, weights.s_out, 0
-        gemm_run(u, &g, threads)
+        multiply(p.u, dx, dys, ws, &p.w, None, False, threads)
         return dx
-    threads = team(case.macs, threads)
-    taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
-    t = <Py_ssize_t *>taps.data
     p.src, p.bias, p.relu = cnp.PyArray_BYTES(dys), NULL, 0
     p.s_batch, p.s_row, p.s_pixel, p.height, p.width = oh * ow * co, ow * co, co, oh, ow
     p.d_batch, p.d_row, p.d_pixel = ih * iw * ci, sh * iw * ci, sw * ci
     p.sy = p.sx = 1
     p.batch, p.groups, p.depth, p.n_out = batch, groups, co // groups, ci // groups
     if sh > min(kh, ih) or sw > min(kw, iw) or dh > 1 or dw > 1:
-        dx.fill(0)  # some phases may have no tap at all
+        clear(dx, threads)  # some phases may have no tap at all
     for py in range(min(sh, ih)):
         for px in range(min(sw, iw)):
+            taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
+            t = <Py_ssize_t *>taps.data
+            p.r, p.s, p.ty, p.tx = t, t + kh, t + kh + kw, t + kh + kw + kh
             p.ny = phase_taps(t, t + kh + kw, py, kh, sh, pt, dh)
             p.nx = phase_taps(t + kh, t + kh + kw + kh, px, kw, sw, pl, dw)
             if p.ny == 0 or p.nx == 0:
                 continue
-            p.ty, p.tx = t + kh + kw, t + kh + kw + kh
-            panels = pack_weights(u, &weights, t, p.ny, t + kh, p.nx, threads)
-            p.panels = panels.data
-            p.dst = cnp.PyArray_BYTES(dx) + (py * iw + px) * ci * u.item
-            p.oh, p.ow = (ih - py + sh - 1) // sh, (iw - px + sw - 1) // sw
-            correlate(u, &p, threads)
+            p.dst = cnp.PyArray_BYTES(dx) + (py * iw + px) * ci * p.u.item
+            p.oh, p.ow, p.threads = (ih - py + sh - 1) // sh, (iw - px + sw - 1) // sw, threads
+            correlate(&p, (dx, dys, ws, taps))
     return dx

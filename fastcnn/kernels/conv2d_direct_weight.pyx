@@ -8,9 +8,10 @@ added in order, so that results do not depend on the number of threads.
 """
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
-from fastcnn.kernels.conv2d_direct cimport image
+from fastcnn.kernels.conv2d_direct cimport clear, image
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
@@ -30,12 +31,15 @@ cdef enum:
 cdef struct WeightGradient:
     # dw[g*n_out + k, c, r, s] = sum over n, y, x of dy[n, y, x, g*n_out + k] * x[n, y*sh + r*dh - pt, x*sw + s*dw - pl, c'],
     # c' = g*depth + c
+    const fc_ukr *u
+    char *out                                          # OUT  (co, kh, kw, ci/groups)
     const char *x                                      # IN   channels-last image
     const char *dy                                     # IN   channels-last image
     Py_ssize_t x_batch, x_row, x_pixel, height, width
     Py_ssize_t y_batch, y_row, y_pixel, oh, ow
     Py_ssize_t batch, groups, depth, n_out, kh, kw, sh, sw, pt, pl, dh, dw
     bint flat                                          # 1x1 kernel, stride 1: the images are one long row of pixels
+    int threads
     # derived by `plan_weight`
     bint pack, merged                                  # copy windows; a tap is a whole kernel row, not one element
     Py_ssize_t part, parts                             # channels of a part, parts of the depth
@@ -45,6 +49,9 @@ cdef struct WeightGradient:
     Py_ssize_t segments                                # of a block: runs of pixels at one distance
     Py_ssize_t taps, tap_rows                          # taps of a panel, rows of one
     Py_ssize_t panels, chunks, window_bytes, panel_bytes, sum_bytes
+    Py_ssize_t *seg                                    # scratch: where the segments begin
+    char *scratch                                      # a window and a panel of dy for each thread
+    char *sums                                         # scratch: of each chunk
 
 
 cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -52,8 +59,9 @@ cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return (a + b - 1) // b
 
 
-cdef void plan_weight(const fc_ukr *u, WeightGradient *p) noexcept nogil:
+cdef void plan_weight(WeightGradient *p) noexcept nogil:
     """Choose the blocks of pixels, the parts of the depth and the chunks: by the shape alone."""
+    cdef const fc_ukr *u = p.u
     cdef Py_ssize_t span_y = (p.kh - 1) * p.dh, span_x = (p.kw - 1) * p.dw, pixels = p.batch * p.oh * p.ow, channel_bytes
     cdef bint border = (p.pt > 0 or p.pl > 0 or (p.oh - 1) * p.sh - p.pt + span_y >= p.height
                         or (p.ow - 1) * p.sw - p.pl + span_x >= p.width)
@@ -99,18 +107,19 @@ cdef void plan_weight(const fc_ukr *u, WeightGradient *p) noexcept nogil:
     p.panel_bytes = p.images * p.rows * p.cols * u.nr * u.item
 
 
-cdef bint in_place(const fc_ukr *u, const WeightGradient *p, Py_ssize_t n) noexcept nogil:
+cdef bint in_place(const WeightGradient *p, Py_ssize_t n) noexcept nogil:
     """Can n channels of dy be the operand as they stand? Whole vectors, near each other or seldom read."""
-    return n % u.lanes == 0 and (p.y_pixel * u.item <= NEAR_BYTES or p.taps * p.tap_rows <= 2 * u.mr)
+    return n % p.u.lanes == 0 and (p.y_pixel * p.u.item <= NEAR_BYTES or p.taps * p.tap_rows <= 2 * p.u.mr)
 
 
-cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *job, fc_streams *ahead, const char *x,
-                       const char *dy, char *panel_dy, char *sums, Py_ssize_t n, Py_ssize_t channels) noexcept nogil:
+cdef void weight_panel(const WeightGradient *p, fc_tile_job *job, fc_streams *ahead, const char *x, const char *dy,
+                       char *panel_dy, char *sums, Py_ssize_t n, Py_ssize_t channels) noexcept nogil:
     """Add one block of pixels to one panel: all taps of `channels` channels. `x`, `dy`: the first pixel of the block."""
+    cdef const fc_ukr *u = p.u
     cdef Py_ssize_t tap
     job.n = above(n, u.lanes) * u.lanes  # whole vectors: dy is zero there
     job.b, job.ldb = dy, p.y_pixel
-    if not in_place(u, p, n):
+    if not in_place(p, n):
         u.pack_run(panel_dy, dy, n, u.nr, job.nseg * job.kseg, p.y_pixel, 1)
         job.b, job.ldb = panel_dy, u.nr
     if p.merged:
@@ -126,30 +135,30 @@ cdef void weight_panel(const fc_ukr *u, const WeightGradient *p, fc_tile_job *jo
         u.tile_rows_streamed(job, ahead)
 
 
-cdef const char *pixel_of(const fc_ukr *u, const WeightGradient *p, Py_ssize_t blk, bint of_x) noexcept nogil:
+cdef const char *pixel_of(const WeightGradient *p, Py_ssize_t blk, bint of_x) noexcept nogil:
     """The first pixel of dy of block `blk`, the end of dy for the block behind the last; of x where that is one long row too."""
     cdef Py_ssize_t x0 = blk % p.blocks_x * p.cols, y0 = blk // p.blocks_x % p.blocks_y * p.rows
     cdef Py_ssize_t n = min(p.batch, blk // p.blocks_x // p.blocks_y * p.images)
     if of_x:
-        return p.x + (n * p.x_batch + x0 * p.x_pixel) * u.item
-    return p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel) * u.item
+        return p.x + (n * p.x_batch + x0 * p.x_pixel) * p.u.item
+    return p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel) * p.u.item
 
 
-cdef void look_ahead(const fc_ukr *u, const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk,
-                     Py_ssize_t panels) noexcept nogil:
+cdef void look_ahead(const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
     """Spread the pixels of the next block over the segments of this one, which are about as many."""
-    cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, u.mr), i
+    cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, p.u.mr), i
     ahead.past_cache = 0
     for i in range(2):
-        ahead.at[i] = ahead.end[i] = pixel_of(u, p, blk + 1, i)
+        ahead.at[i] = ahead.end[i] = pixel_of(p, blk + 1, i)
         if i == 0 or (p.flat and not p.pack):
-            ahead.end[i] = pixel_of(u, p, blk + 2, i)
+            ahead.end[i] = pixel_of(p, blk + 2, i)
         ahead.step[i] = above(ahead.end[i] - ahead.at[i], segments * 64) * 64
 
 
-cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *window, char *sums, Py_ssize_t blk,
-                       Py_ssize_t g, Py_ssize_t part, Py_ssize_t p0, Py_ssize_t p1, bint accumulate) noexcept nogil:
+cdef void weight_block(const WeightGradient *p, char *window, char *sums, Py_ssize_t blk, Py_ssize_t g, Py_ssize_t part,
+                       Py_ssize_t p0, Py_ssize_t p1, bint accumulate) noexcept nogil:
     """Add the pixels of block `blk` to part `part` of panels p0..p1 of group g; `window`: scratch, a panel of dy behind it."""
+    cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef fc_streams ahead
     cdef Py_ssize_t bx = blk % p.blocks_x, by = blk // p.blocks_x % p.blocks_y, n = blk // p.blocks_x // p.blocks_y * p.images
@@ -165,53 +174,69 @@ cdef void weight_block(const fc_ukr *u, const WeightGradient *p, const Py_ssize_
         x = window
     else:
         x = x + (top * p.x_row + left * p.x_pixel) * u.item
-    job.seg, job.nseg, job.kseg = seg, images * rows, min(p.cols, p.ow - x0)
+    job.seg, job.nseg, job.kseg = p.seg, images * rows, min(p.cols, p.ow - x0)
     if p.flat and job.kseg % SEGMENT == 0:
         job.nseg, job.kseg = job.kseg // SEGMENT, SEGMENT
     job.lda, job.ka, job.ldc = 1, p.sw * p.pixel, u.nr
     job.c_row = job.a_row = 0
     job.bias, job.accumulate, job.relu = NULL, accumulate, 0
-    look_ahead(u, p, &ahead, blk, p1 - p0)
+    look_ahead(p, &ahead, blk, p1 - p0)
     for panel in range(p0, p1):
-        weight_panel(u, p, &job, &ahead, x, dy + panel * u.nr * u.item, window + p.window_bytes,
+        weight_panel(p, &job, &ahead, x, dy + panel * u.nr * u.item, window + p.window_bytes,
                      sums + ((g * p.panels + panel) * p.kh * p.kw * p.depth + part * p.part) * u.nr * u.item,
                      min(u.nr, p.n_out - panel * u.nr), channels)
 
 
-cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *window, char *sums,
-                       Py_ssize_t first, Py_ssize_t last, Py_ssize_t u0, Py_ssize_t u1) noexcept nogil:
+cdef void weight_chunk(const WeightGradient *p, char *window, char *sums, Py_ssize_t first, Py_ssize_t last, Py_ssize_t u0,
+                       Py_ssize_t u1) noexcept nogil:
     """Sum over blocks first..last for units u0..u1: a unit is a panel of a part of a group."""
     cdef Py_ssize_t unit = u0, stop, blk, p0
     while unit < u1:
         stop = min(u1, (unit // p.panels + 1) * p.panels)
         p0 = unit % p.panels
         for blk in range(first, last):
-            weight_block(u, p, seg, window, sums, blk, unit // p.panels // p.parts, unit // p.panels % p.parts, p0,
-                         p0 + stop - unit, blk > first)
+            weight_block(p, window, sums, blk, unit // p.panels // p.parts, unit // p.panels % p.parts, p0, p0 + stop - unit,
+                         blk > first)
         unit = stop
 
 
-cdef void weight_all(const fc_ukr *u, const WeightGradient *p, const Py_ssize_t *seg, char *scratch, char *sums,
-                     int threads) noexcept nogil:
-    """Tasks: the chunks, and parts of dw where there are more threads."""
-    cdef Py_ssize_t blocks = p.blocks_n * p.blocks_y * p.blocks_x, units = p.groups * p.parts * p.panels, t, c, s
-    cdef Py_ssize_t splits = min(units, (threads + p.chunks - 1) // p.chunks), mine = apart(p.window_bytes + p.panel_bytes)
-    for t in prange(p.chunks * splits, num_threads=threads, schedule="static"):
-        c = t // splits
-        s = t % splits
-        weight_chunk(u, p, seg, scratch + threadid() * mine, sums + c * p.sum_bytes, c * blocks // p.chunks,
-                     (c + 1) * blocks // p.chunks, s * units // splits, (s + 1) * units // splits)
+cdef void weight_task(const WeightGradient *p, char *scratch, Py_ssize_t chunk, Py_ssize_t split,
+                      Py_ssize_t splits) noexcept nogil:
+    cdef Py_ssize_t blocks = p.blocks_n * p.blocks_y * p.blocks_x, units = p.groups * p.parts * p.panels
+    weight_chunk(p, scratch, p.sums + chunk * p.sum_bytes, chunk * blocks // p.chunks, (chunk + 1) * blocks // p.chunks,
+                 split * units // splits, (split + 1) * units // splits)
 
 
-cdef void weight_store(const fc_ukr *u, const WeightGradient *p, char *sums, char *dw, int threads) noexcept nogil:
-    """Add the chunks in order and write dw as (co, kh, kw, ci/groups)."""
-    cdef Py_ssize_t unit = p.tap_rows * u.nr, filter_ = p.kh * p.kw * p.depth, t, c, channel
-    for t in prange(p.groups * p.panels * p.taps, num_threads=threads, schedule="static"):
-        for c in range(1, p.chunks):
-            u.add(sums + t * unit * u.item, sums + c * p.sum_bytes + t * unit * u.item, unit)
-        channel = t // p.taps // p.panels * p.n_out + t // p.taps % p.panels * u.nr
-        u.unpack_run(dw + (channel * filter_ + t % p.taps * p.tap_rows) * u.item, sums + t * unit * u.item,
-                     min(u.nr, p.n_out - t // p.taps % p.panels * u.nr), u.nr, p.tap_rows, 1, filter_)
+cdef void store_task(const WeightGradient *p, Py_ssize_t t) noexcept nogil:
+    """Add the chunks of one tap of one panel in order and write it."""
+    cdef const fc_ukr *u = p.u
+    cdef Py_ssize_t unit = p.tap_rows * u.nr, filter_ = p.kh * p.kw * p.depth, panel = t // p.taps, c
+    cdef Py_ssize_t channel = panel // p.panels * p.n_out + panel % p.panels * u.nr
+    cdef char *sums = p.sums + t * unit * u.item
+    for c in range(1, p.chunks):
+        u.add(sums, sums + c * p.sum_bytes, unit)
+    u.unpack_run(p.out + (channel * filter_ + t % p.taps * p.tap_rows) * u.item, sums,
+                 min(u.nr, p.n_out - panel % p.panels * u.nr), u.nr, p.tap_rows, 1, filter_)
+
+
+cdef int weight_all(const void *job) noexcept nogil:
+    """Tasks: the chunks, and parts of dw where there are more threads; then the sums of the chunks."""
+    cdef const WeightGradient *p = <const WeightGradient *>job
+    cdef Py_ssize_t splits = min(p.groups * p.parts * p.panels, above(p.threads, p.chunks)), t
+    cdef unsigned long long floats = 0
+    for t in range(p.segments):
+        p.seg[t] = t * SEGMENT * p.pixel if p.flat else t // p.rows * p.image + t % p.rows * p.sh * p.row
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.chunks * splits, schedule="static"):
+            weight_task(p, p.scratch + threadid() * apart(p.window_bytes + p.panel_bytes), t // splits, t % splits, splits)
+        fc_restore(floats)
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.groups * p.panels * p.taps, schedule="static"):
+            store_task(p, t)
+        fc_restore(floats)
+    return 0
 
 
 def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
@@ -221,21 +246,16 @@ def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
     """
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
-    cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow, i
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, pl, pr, dh, dw, groups, oh, ow = case
     cdef cnp.ndarray out = empty_nchw(co, ci // groups, kh, kw, dys.dtype.num)
     cdef WeightGradient p
     cdef Block seg, scratch, sums
-    cdef Py_ssize_t *offsets
-    cdef char *scratch_data
-    cdef char *sums_data
-    cdef char *out_data = cnp.PyArray_BYTES(out)
     if out.size == 0 or dys.size == 0:
-        out.fill(0)
+        clear(out, threads)
         return out
-    threads = team(<double>batch * co * oh * ow * (ci // groups) * kh * kw, threads)
-    p.x, p.dy, p.flat = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), False
+    p.u, p.threads = table(dys.itemsize), team(<double>batch * co * oh * ow * (ci // groups) * kh * kw, threads)
+    p.out, p.x, p.dy, p.flat = cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), False
     p.x_batch, p.x_row, p.x_pixel = ih * iw * ci, iw * ci, ci
     if kh == 1 and kw == 1 and pt + pb + pl + pr == 0:
         p.flat = sh == 1 and sw == 1
@@ -247,16 +267,10 @@ def conv2d_direct_backward_weight(dy, x, case, *, int threads=1):
     p.y_batch, p.y_row, p.y_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
     p.batch, p.groups, p.depth, p.n_out = batch, groups, ci // groups, co // groups
     p.kh, p.kw, p.sh, p.sw, p.pt, p.pl, p.dh, p.dw = kh, kw, sh, sw, pt, pl, dh, dw
-    plan_weight(u, &p)
+    plan_weight(&p)
     seg = block((p.segments + 1) * sizeof(Py_ssize_t))
-    offsets = <Py_ssize_t *>seg.data
-    for i in range(p.segments):
-        offsets[i] = i * SEGMENT * p.pixel if p.flat else i // p.rows * p.image + i % p.rows * p.sh * p.row
-    scratch = block(threads * apart(p.window_bytes + p.panel_bytes))
+    scratch = block(p.threads * apart(p.window_bytes + p.panel_bytes))
     sums = block(p.chunks * p.sum_bytes)
-    scratch_data = scratch.data
-    sums_data = sums.data
-    with nogil:
-        weight_all(u, &p, offsets, scratch_data, sums_data, threads)
-        weight_store(u, &p, sums_data, out_data, threads)
+    p.seg, p.scratch, p.sums = <Py_ssize_t *>seg.data, scratch.data, sums.data
+    emit(weight_all, &p, sizeof(p), (out, dys, xs))
     return out

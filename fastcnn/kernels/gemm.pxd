@@ -3,6 +3,7 @@
 from fastcnn.kernels.micro cimport fc_streams, fc_ukr
 
 cdef struct Gemm:
+    const fc_ukr *u
     # c[i*ldc + j] (+)= sum_k a[i*lda + k*ka] * b[k*kb + j*ldb]  (+ bias[j], ReLU), strides in elements
     char *c                      # OUT  m x n, n contiguous
     const char *a                # IN   m x k
@@ -11,8 +12,15 @@ cdef struct Gemm:
     Py_ssize_t m, n, k
     Py_ssize_t ldc, lda, ka, kb, ldb
     int relu
+    int threads                  # asked for
+    # derived by `gemm_run`
+    Py_ssize_t n_panels, kc, mc  # panels of b; depth of a block; its rows
+    bint pack_a
+    char *panels                 # scratch: packed panels
+    char *rows                   # scratch: packed rows of a, for each thread
+    Py_ssize_t rows_bytes        # of one thread
 
-cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1
+cdef int gemm_run(Gemm *g, tuple arrays) except -1
 cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, double size) noexcept nogil
 cdef int team(double macs, int threads) noexcept nogil
 cdef object ready(object array, str op, str name, object dtype=*)

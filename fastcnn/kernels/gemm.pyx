@@ -7,12 +7,14 @@ The result does not depend on the number of threads: each element is one sum in 
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.errors import DtypeError, ShapeError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
 
@@ -52,12 +54,16 @@ cdef object ready(object array, str op, str name, object dtype=None):
     cdef bint fine = x.flags.aligned and x.dtype.isnative
     for i in range(x.ndim):
         fine = fine and cnp.PyArray_STRIDE(x, i) % x.itemsize == 0
-    return array if fine else np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+    if fine:
+        return array
+    unrecorded(f"{op} of an array that is not aligned")
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-cdef void run_block(const fc_ukr *u, const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka, const char *panels,
-                    Py_ssize_t i0, Py_ssize_t rows, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
+cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka, const char *panels, Py_ssize_t i0,
+                    Py_ssize_t rows, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
     """Rows i0.. of c times panels p0..p1, one depth block; `a` points at (i0, k0), panel p stands at panels + p*kc*nr."""
+    cdef const fc_ukr *u = g.u
     cdef fc_tile_job job
     cdef fc_streams streams = past_cache(u, g.c, g.ldc, <double>g.m * g.ldc if kc == g.k else 0)
     cdef Py_ssize_t zero = 0, p
@@ -82,88 +88,93 @@ cdef void run_block(const fc_ukr *u, const Gemm *g, const char *a, Py_ssize_t ld
         u.tile_rows_streamed(&job, &streams if streams.past_cache else NULL)
 
 
-cdef inline void pack_panel(const fc_ukr *u, const Gemm *g, char *dst, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
+cdef inline void pack_panel(const Gemm *g, char *dst, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
+    cdef const fc_ukr *u = g.u
     u.pack_run(dst, g.b + (k0 * g.kb + p * u.nr * g.ldb) * u.item, min(u.nr, g.n - p * u.nr), u.nr, kc, g.kb, g.ldb)
 
 
-cdef void by_panels(const fc_ukr *u, const Gemm *g, char *scratch, Py_ssize_t kc_all, int threads) noexcept nogil:
-    """Few rows: each task packs one panel and uses it at once on all of a."""
-    cdef Py_ssize_t panels = (g.n + u.nr - 1) // u.nr, p, k0, kc
-    cdef char *mine
-    for p in prange(panels, num_threads=threads, schedule="static"):
-        mine = scratch + threadid() * apart(kc_all * u.nr * u.item)
-        k0 = 0
-        while k0 < g.k:
-            kc = min(kc_all, g.k - k0)
-            pack_panel(u, g, mine, p, k0, kc)
-            run_block(u, g, g.a + k0 * g.ka * u.item, g.lda, g.ka, mine, 0, g.m, p, p + 1, k0, kc)
-            k0 = k0 + kc
-
-
-cdef void by_rows(const fc_ukr *u, const Gemm *g, char *panels, char *a_scratch, bint pack_a, Py_ssize_t kc_all, Py_ssize_t mc,
-                  int threads) noexcept nogil:
-    """Many rows: for each depth block, pack all panels, then hand out blocks of rows (and of panels, when rows are few)."""
-    cdef Py_ssize_t n_panels = (g.n + u.nr - 1) // u.nr, blocks = (g.m + mc - 1) // mc
-    cdef Py_ssize_t splits = 1, k0 = 0, kc, p, t, i0, rows, p0, p1, lda, ka
-    cdef const char *a
-    cdef char *mine
-    while blocks * splits < threads and splits * 2 <= n_panels:
-        splits *= 2
+cdef void panel_task(const Gemm *g, char *scratch, Py_ssize_t p) noexcept nogil:
+    """All rows of panel p."""
+    cdef Py_ssize_t k0 = 0, kc
     while k0 < g.k:
-        kc = min(kc_all, g.k - k0)
-        for p in prange(n_panels, num_threads=threads, schedule="static"):
-            pack_panel(u, g, panels + p * kc * u.nr * u.item, p, k0, kc)
-        for t in prange(blocks * splits, num_threads=threads, schedule="static"):
-            i0 = t // splits * mc
-            rows = min(mc, g.m - i0)
-            p0 = t % splits * n_panels // splits
-            p1 = (t % splits + 1) * n_panels // splits
-            a = g.a + (i0 * g.lda + k0 * g.ka) * u.item
-            lda = g.lda
-            ka = g.ka
-            if pack_a:
-                mine = a_scratch + threadid() * apart(mc * (KC + 16) * u.item)
-                if ka == 1:  # rows whose stride is a multiple of 4 KiB meet in one cache set: give them an odd stride
-                    u.pack_run(mine, a, kc, kc + 16, rows, lda, 1)
-                    lda = kc + 16
-                else:        # columns: depth becomes the slow axis of a dense block
-                    u.pack_run(mine, a, rows, rows, kc, ka, lda)
-                    lda = 1
-                    ka = rows
-                a = mine
-            run_block(u, g, a, lda, ka, panels + p0 * kc * u.nr * u.item, i0, rows, p0, p1, k0, kc)
+        kc = min(g.kc, g.k - k0)
+        pack_panel(g, scratch, p, k0, kc)
+        run_block(g, g.a + k0 * g.ka * g.u.item, g.lda, g.ka, scratch, 0, g.m, p, p + 1, k0, kc)
         k0 += kc
 
 
-cdef int gemm_run(const fc_ukr *u, Gemm *g, int threads) except -1:
-    """Compute g; needs m, n, k > 0."""
-    cdef Py_ssize_t depth_blocks = (g.k + KC - 1) // KC
-    cdef Py_ssize_t kc = (g.k + depth_blocks - 1) // depth_blocks
-    cdef Py_ssize_t n_panels = (g.n + u.nr - 1) // u.nr
-    cdef Py_ssize_t mc = max(u.mr, A_BYTES // (kc * u.item) // u.mr * u.mr)
-    cdef Py_ssize_t blocks
-    cdef bint pack_a
-    cdef Block scratch, a_scratch
-    cdef char *panels
-    cdef char *a_data = NULL
-    threads = team(<double>g.m * g.n * g.k, threads)
-    if g.m * kc * u.item <= PANEL_A_BYTES and n_panels >= 2 * threads and (g.ka == 1 or n_panels < 4):
-        scratch = block(threads * apart(kc * u.nr * u.item))
-        panels = scratch.data
-        with nogil:
-            by_panels(u, g, panels, kc, threads)
-        return 0
-    blocks = ((g.m + mc - 1) // mc + threads - 1) // threads * threads  # as many for each thread, all alike
-    mc = max(u.mr, (g.m + blocks - 1) // blocks)
-    pack_a = n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
-    scratch = block(n_panels * kc * u.nr * u.item)
-    panels = scratch.data
-    if pack_a:
-        a_scratch = block(threads * apart(mc * (KC + 16) * u.item))
-        a_data = a_scratch.data
-    with nogil:
-        by_rows(u, g, panels, a_data, pack_a, kc, mc, threads)
+cdef int by_panels(const void *job) noexcept nogil:
+    """Few rows: each task packs one panel and uses it at once on all of a."""
+    cdef const Gemm *g = <const Gemm *>job
+    cdef Py_ssize_t p
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=g.threads):
+        floats = fc_flush()
+        for p in prange(g.n_panels, schedule="static"):
+            panel_task(g, g.panels + threadid() * apart(g.kc * g.u.nr * g.u.item), p)
+        fc_restore(floats)
     return 0
+
+
+cdef void rows_task(const Gemm *g, char *scratch, Py_ssize_t i0, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t k0,
+                    Py_ssize_t kc) noexcept nogil:
+    """Rows i0.. of panels p0..p1, one depth block."""
+    cdef const fc_ukr *u = g.u
+    cdef Py_ssize_t rows = min(g.mc, g.m - i0), lda = g.lda, ka = g.ka
+    cdef const char *a = g.a + (i0 * lda + k0 * ka) * u.item
+    if g.pack_a:
+        if ka == 1:  # rows whose stride is a multiple of 4 KiB meet in one cache set: give them an odd stride
+            u.pack_run(scratch, a, kc, kc + 16, rows, lda, 1)
+            lda = kc + 16
+        else:        # columns: depth becomes the slow axis of a dense block
+            u.pack_run(scratch, a, rows, rows, kc, ka, lda)
+            lda, ka = 1, rows
+        a = scratch
+    run_block(g, a, lda, ka, g.panels + p0 * kc * u.nr * u.item, i0, rows, p0, p1, k0, kc)
+
+
+cdef int by_rows(const void *job) noexcept nogil:
+    """Many rows: for each depth block, pack all panels, then hand out blocks of rows (and of panels, when rows are few)."""
+    cdef const Gemm *g = <const Gemm *>job
+    cdef Py_ssize_t blocks = (g.m + g.mc - 1) // g.mc, splits = 1, k0 = 0, kc, p, t
+    cdef unsigned long long floats = 0
+    while blocks * splits < g.threads and splits * 2 <= g.n_panels:
+        splits *= 2
+    while k0 < g.k:
+        kc = min(g.kc, g.k - k0)
+        for p in prange(g.n_panels, num_threads=g.threads, schedule="static"):
+            pack_panel(g, g.panels + p * kc * g.u.nr * g.u.item, p, k0, kc)
+        with parallel(num_threads=g.threads):
+            floats = fc_flush()
+            for t in prange(blocks * splits, schedule="static"):
+                rows_task(g, g.rows + threadid() * g.rows_bytes, t // splits * g.mc, t % splits * g.n_panels // splits,
+                          (t % splits + 1) * g.n_panels // splits, k0, kc)
+            fc_restore(floats)
+        k0 += kc
+    return 0
+
+
+cdef int gemm_run(Gemm *g, tuple arrays) except -1:
+    """Compute g, whose operands, u and threads are filled in; needs m, n, k > 0. `arrays`: who owns c, a, b and bias."""
+    cdef const fc_ukr *u = g.u
+    cdef Py_ssize_t depth_blocks = (g.k + KC - 1) // KC, blocks
+    cdef Block panels, rows
+    g.threads = team(<double>g.m * g.n * g.k, g.threads)
+    g.n_panels = (g.n + u.nr - 1) // u.nr
+    g.kc = (g.k + depth_blocks - 1) // depth_blocks
+    if g.m * g.kc * u.item <= PANEL_A_BYTES and g.n_panels >= 2 * g.threads and (g.ka == 1 or g.n_panels < 4):
+        panels = block(g.threads * apart(g.kc * u.nr * u.item))
+        g.panels = panels.data
+        return emit(by_panels, g, sizeof(Gemm), arrays)
+    g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
+    blocks = ((g.m + g.mc - 1) // g.mc + g.threads - 1) // g.threads * g.threads  # as many for each thread, all alike
+    g.mc = max(u.mr, (g.m + blocks - 1) // blocks)
+    g.pack_a = g.n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
+    g.rows_bytes = apart(g.mc * (KC + 16) * u.item) if g.pack_a else 0
+    panels = block(g.n_panels * g.kc * u.nr * u.item)
+    rows = block(g.threads * g.rows_bytes)
+    g.panels, g.rows = panels.data, rows.data
+    return emit(by_rows, g, sizeof(Gemm), arrays)
 
 
 def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
@@ -178,13 +189,15 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
     cdef Gemm g
     if x.ndim != 2 or w.ndim != 2 or cnp.PyArray_DIM(x, 1) != cnp.PyArray_DIM(w, 0):
         raise ShapeError(f"gemm: a must be (m, k) and b (k, n), got a.shape={a.shape}, b.shape={b.shape}")
-    cdef const fc_ukr *u = table(x.itemsize)
+    g.u, g.threads = table(x.itemsize), threads
     g.m, g.k, g.n = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(w, 1)
     if bias is not None:
-        bias_array = np.ascontiguousarray(ready(bias, "gemm", "bias", a.dtype))
+        bias_array = ordered(ready(bias, "gemm", "bias", a.dtype), threads)
         if bias_array.ndim != 1 or cnp.PyArray_DIM(bias_array, 0) != g.n:
             raise ShapeError(f"gemm: bias must be ({g.n},), got {bias.shape}")
     if g.m * g.n * g.k == 0:
+        if g.m * g.n:
+            unrecorded("gemm of depth 0")
         c = np.zeros((g.m, g.n), dtype=x.dtype)
         if bias is not None:
             c += bias_array
@@ -195,8 +208,8 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
     g.b = cnp.PyArray_BYTES(w)
     g.bias = cnp.PyArray_BYTES(bias_array) if bias is not None else NULL
     g.ldc = g.n
-    g.lda, g.ka = cnp.PyArray_STRIDE(x, 0) // u.item, cnp.PyArray_STRIDE(x, 1) // u.item
-    g.kb, g.ldb = cnp.PyArray_STRIDE(w, 0) // u.item, cnp.PyArray_STRIDE(w, 1) // u.item
+    g.lda, g.ka = cnp.PyArray_STRIDE(x, 0) // g.u.item, cnp.PyArray_STRIDE(x, 1) // g.u.item
+    g.kb, g.ldb = cnp.PyArray_STRIDE(w, 0) // g.u.item, cnp.PyArray_STRIDE(w, 1) // g.u.item
     g.relu = relu
-    gemm_run(u, &g, threads)
+    gemm_run(&g, (c, x, w, bias_array))
     return c
