@@ -1,12 +1,28 @@
 """fastcnn.optim: UPDATES. Optimizers and schedules, with PyTorch's names and results."""
 
-from . import lr_scheduler
+from . import lr_scheduler, schedule
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .layerwise import LAMB, LARS
 from .nadam import NAdam
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
+from .scheduler import Scheduler
+from .sequence import Schedule
 from .sgd import SGD
 
-__all__ = ["LAMB", "LARS", "SGD", "Adagrad", "Adam", "AdamW", "NAdam", "Optimizer", "RMSprop", "lr_scheduler"]
+__all__ = [
+    "LAMB",
+    "LARS",
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "NAdam",
+    "Optimizer",
+    "RMSprop",
+    "Schedule",
+    "Scheduler",
+    "lr_scheduler",
+    "schedule",
+]

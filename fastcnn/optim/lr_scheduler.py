@@ -1,78 +1,42 @@
-"""optim.lr_scheduler: learning rates over time, each a pure function of the step. Papers: [Loshchilov2017], [Smith2018]."""
+"""optim.lr_scheduler: PyTorch's schedulers: each sets the learning rates by a function of `optim.schedule`."""
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from ..errors import ArgumentError, StateError
-from .optimizer import Optimizer
+from .one_cycle import CyclicLR, OneCycle, OneCycleLR
+from .plateau import ReduceLROnPlateau
+from .schedule import annealed, exponential, line_of, linear, multi_step, polynomial, step, warm_restarts, warmup
+from .scheduler import LRScheduler
+from .sequence import finite, whole
 
-
-def _count(name: str, key: str, value) -> int:
-    if not hasattr(value, "__index__") or isinstance(value, bool) or value < 1:
-        raise ArgumentError(f"{name}: {key} must be an int of at least 1, got {value!r}")
-    return int(value)
-
-
-def annealed(start: float, end: float, fraction: float) -> float:
-    """Half a cosine wave from `start` (fraction 0) to `end` (fraction 1)."""
-    return end + (start - end) / 2.0 * (1.0 + math.cos(math.pi * fraction))
-
-
-class LRScheduler:
-    """Sets `lr` of each group of an optimizer: to `lr_at(0)` when made, to that of the next step at each `step()`.
-
-    A subclass defines `lr_at(step, base)`, a pure function of the step for a group whose initial rate is `base`; so a
-    schedule can be plotted in advance, and resuming it needs one number.
-
-    Attributes
-    ----------
-    last_epoch : int
-        The step that the current rates belong to (PyTorch's name; a step may be a batch or an epoch).
-    """
-
-    def __init__(self, optimizer: Optimizer):
-        self.optimizer = optimizer
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self.last_epoch = 0
-        self._apply()
-
-    def lr_at(self, step: int, base: float) -> float:
-        """Return the rate at `step` (0, 1, ...) of a group whose initial rate is `base`."""
-        raise NotImplementedError
-
-    def step(self) -> None:
-        """Go to the next step."""
-        self.last_epoch += 1
-        self._apply()
-
-    def get_last_lr(self) -> list[float]:
-        """Return the current rate of each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def state_dict(self) -> dict:
-        """Return the position and the initial rates."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
-
-    def load_state_dict(self, values: dict) -> None:
-        """Restore what `state_dict` returned, and set the rates of that step."""
-        try:
-            last, base = int(values["last_epoch"]), [float(lr) for lr in values["base_lrs"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise StateError(f"{type(self).__name__}: not a state dict of a scheduler: {error!r}") from None
-        if len(base) != len(self.base_lrs) or last < 0:
-            raise StateError(f"{type(self).__name__}: {len(base)} groups at step {last} do not fit {len(self.base_lrs)} groups")
-        self.last_epoch, self.base_lrs = last, base
-        self._apply()
-
-    def _apply(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.lr_at(self.last_epoch, base)
+__all__ = [
+    "SWALR",
+    "Constant",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LRScheduler",
+    "LambdaLR",
+    "LinearDecay",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycle",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+    "WarmUp",
+]
 
 
 class LambdaLR(LRScheduler):
-    """lr = base * lr_lambda(step)."""
+    """lr = base * lr_lambda(step); the function may be a `Schedule`."""
 
     def __init__(self, optimizer, lr_lambda: Callable[[int], float]):
         self.lr_lambda = lr_lambda
@@ -89,131 +53,170 @@ class Constant(LRScheduler):
         return base
 
 
+class ConstantLR(LambdaLR):
+    """lr = base * factor for the first total_iters steps, then base."""
+
+    def __init__(self, optimizer, factor: float = 1.0 / 3, total_iters: int = 5):
+        self.factor = finite("ConstantLR", "factor", factor, 0.0, 1.0)
+        self.total_iters = whole("ConstantLR", "total_iters", total_iters, least=0)
+        super().__init__(optimizer, lambda step: self.factor if step < self.total_iters else 1.0)
+
+
+class LinearLR(LambdaLR):
+    """lr = base * f, where f goes on a straight line from start_factor to end_factor in total_iters steps, and stays."""
+
+    def __init__(self, optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5):
+        self.start_factor = finite("LinearLR", "start_factor", start_factor, 0.0, 1.0)
+        self.end_factor = finite("LinearLR", "end_factor", end_factor, 0.0, 1.0)
+        self.total_iters = whole("LinearLR", "total_iters", total_iters)
+        super().__init__(optimizer, linear(self.total_iters, self.start_factor, self.end_factor))
+
+
 class LinearDecay(LRScheduler):
     """lr = max(base * (1 - step / total_steps), floor): linear to zero, never below `floor` and never negative."""
 
     def __init__(self, optimizer, total_steps: int, floor: float = 0.0):
-        self.total_steps = _count("LinearDecay", "total_steps", total_steps)
-        if not floor >= 0:
-            raise ArgumentError(f"LinearDecay: floor must be at least 0, got {floor!r}")
-        self.floor = floor
+        self.total_steps = whole("LinearDecay", "total_steps", total_steps)
+        self.floor = finite("LinearDecay", "floor", floor, 0.0)
         super().__init__(optimizer)
 
     def lr_at(self, step, base):
-        return max(base * (1.0 - step / self.total_steps), min(self.floor, base))
+        return linear(self.total_steps, base, 0.0, min(self.floor, base))(step)
 
 
-class StepLR(LRScheduler):
+class StepLR(LambdaLR):
     """lr = base * gamma ** floor(step / step_size)."""
 
     def __init__(self, optimizer, step_size: int, gamma: float = 0.1):
-        self.step_size, self.gamma = _count("StepLR", "step_size", step_size), gamma
-        super().__init__(optimizer)
-
-    def lr_at(self, step, base):
-        return base * self.gamma ** (step // self.step_size)
+        self.step_size, self.gamma = whole("StepLR", "step_size", step_size), gamma
+        super().__init__(optimizer, step(self.step_size, gamma))
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(LambdaLR):
     """lr = base * gamma ** (number of milestones reached)."""
 
     def __init__(self, optimizer, milestones: Sequence[int], gamma: float = 0.1):
         self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer)
-
-    def lr_at(self, step, base):
-        return base * self.gamma ** sum(step >= m for m in self.milestones)
+        super().__init__(optimizer, multi_step(self.milestones, gamma))
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(LambdaLR):
     """lr = base * gamma ** step."""
 
     def __init__(self, optimizer, gamma: float):
         self.gamma = gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, exponential(gamma))
 
-    def lr_at(self, step, base):
-        return base * self.gamma**step
+
+class PolynomialLR(LambdaLR):
+    """lr = base * (1 - step / total_iters) ** power, then zero."""
+
+    def __init__(self, optimizer, total_iters: int = 5, power: float = 1.0):
+        self.total_iters, self.power = whole("PolynomialLR", "total_iters", total_iters), power
+        super().__init__(optimizer, polynomial(self.total_iters, power))
 
 
 class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (base - eta_min) / 2 * (1 + cos(pi * step / T_max)); rises again after T_max. [Loshchilov2017]"""
 
     def __init__(self, optimizer, T_max: int, eta_min: float = 0.0):
-        self.T_max, self.eta_min = _count("CosineAnnealingLR", "T_max", T_max), eta_min
+        self.T_max, self.eta_min = whole("CosineAnnealingLR", "T_max", T_max), eta_min
         super().__init__(optimizer)
 
     def lr_at(self, step, base):
         return annealed(base, self.eta_min, step / self.T_max)
 
 
-class OneCycleLR(LRScheduler):
-    """From max_lr / div_factor up to max_lr, then down to a final_div_factor-th of the start, on cosines. [Smith2018]
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Half waves from base to eta_min: the first of T_0 steps, each T_mult times as long as the one before. [Loshchilov2017]"""
+
+    def __init__(self, optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0):
+        self.T_0, self.T_mult = whole("CosineAnnealingWarmRestarts", "T_0", T_0), T_mult
+        self.T_mult, self.eta_min = whole("CosineAnnealingWarmRestarts", "T_mult", T_mult), eta_min
+        super().__init__(optimizer)
+
+    def lr_at(self, step, base):
+        return warm_restarts(self.T_0, self.T_mult, base, self.eta_min)(step)
+
+
+class SWALR(LRScheduler):
+    """From the rates at the first `step()` to `swa_lr` in anneal_epochs steps: for averages of weights. [Izmailov2018]
 
     Parameters
     ----------
     optimizer : Optimizer
-    max_lr : float
-    total_steps : int
-        The lowest rate is that of step total_steps - 1, and stays.
-    pct_start : float
-        Share of the steps that rise.
-    cycle_momentum : bool
-        Move momentum (or beta1) the other way, from max_momentum to base_momentum and back.
-    base_momentum, max_momentum, div_factor, final_div_factor : float
+    swa_lr : float or sequence of float
+        Of all groups, or of each.
+    anneal_epochs : int
+        0: at once.
+    anneal_strategy : {"cos", "linear"}
     """
 
-    def __init__(
-        self,
-        optimizer,
-        max_lr: float,
-        total_steps: int,
-        pct_start: float = 0.3,
-        cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-    ):
-        self.total_steps = _count("OneCycleLR", "total_steps", total_steps)
-        if not 0.0 <= pct_start <= 1.0:
-            raise ArgumentError(f"OneCycleLR: pct_start must be between 0 and 1, got {pct_start!r}")
-        self.max_lr, self.pct_start, self.cycle_momentum = max_lr, pct_start, cycle_momentum
-        self.base_momentum, self.max_momentum = base_momentum, max_momentum
-        self.div_factor, self.final_div_factor = div_factor, final_div_factor
-        for group in optimizer.param_groups:
-            group["initial_lr"] = max_lr / div_factor
+    def __init__(self, optimizer, swa_lr, anneal_epochs: int = 10, anneal_strategy: str = "cos"):
+        count = len(optimizer.param_groups)
+        self.swa_lrs = [float(lr) for lr in swa_lr] if isinstance(swa_lr, (list, tuple)) else [float(swa_lr)] * count
+        if len(self.swa_lrs) != count:
+            raise ArgumentError(f"SWALR: {len(self.swa_lrs)} values of swa_lr for {count} groups")
+        self.anneal_epochs = whole("SWALR", "anneal_epochs", anneal_epochs, least=0)
+        self._line = line_of("SWALR", "anneal_strategy", anneal_strategy)
         super().__init__(optimizer)
 
-    def _between(self, step: int, first: float, peak: float, last: float) -> float:
-        """The value at `step` of a cycle first -> peak -> last."""
-        top = self.pct_start * self.total_steps - 1.0
-        end = self.total_steps - 1.0
-        place = min(float(step), end)
-        if place <= top:
-            return annealed(first, peak, place / top if top else 1.0)
-        return annealed(peak, last, (place - top) / (end - top))
-
-    def lr_at(self, step, base):
-        return self._between(step, base, self.max_lr, base / self.final_div_factor)
-
-    def momentum_at(self, step: int) -> float:
-        """Return the momentum at `step`."""
-        return self._between(step, self.max_momentum, self.base_momentum, self.max_momentum)
+    def step(self) -> None:
+        if self.last_epoch == 0:  # another schedule may have moved the rates until now
+            self.base_lrs = [group["lr"] / self.scale for group in self.optimizer.param_groups]
+        super().step()
 
     def _apply(self) -> None:
-        super()._apply()
-        if not self.cycle_momentum:
+        if self.last_epoch == 0 and self.anneal_epochs:
             return
-        momentum = self.momentum_at(self.last_epoch)
-        for group in self.optimizer.param_groups:
-            if "betas" in group:
-                group["betas"] = (momentum, *group["betas"][1:])
-            elif "momentum" in group:
-                group["momentum"] = momentum
+        fraction = min(1.0, self.last_epoch / self.anneal_epochs) if self.anneal_epochs else 1.0
+        for group, base, end in zip(self.optimizer.param_groups, self.base_lrs, self.swa_lrs, strict=True):
+            group["lr"] = self._line(base, end, fraction) * self.scale
 
 
-OneCycle = OneCycleLR
+class SequentialLR(LRScheduler):
+    """One scheduler after the other: the next one begins, at its step 0, at each milestone.
+
+    The parts are read, not stepped: step only this one. Schedules join without it: warmup(5) >> cosine(95).
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    schedulers : sequence of LRScheduler
+        Of the same optimizer.
+    milestones : sequence of int
+        One less than schedulers, rising.
+    """
+
+    def __init__(self, optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]):
+        self.schedulers, self.milestones = list(schedulers), [whole("SequentialLR", "a milestone", m) for m in milestones]
+        if len(self.milestones) != len(self.schedulers) - 1 or self.milestones != sorted(self.milestones):
+            raise ArgumentError(
+                f"SequentialLR: {len(self.schedulers)} schedulers need one milestone less, rising; got {self.milestones}"
+            )
+        for scheduler in self.schedulers:
+            if scheduler.optimizer is not optimizer or isinstance(scheduler, ReduceLROnPlateau):
+                raise ArgumentError(f"SequentialLR: {type(scheduler).__name__} has another optimizer, or waits for figures")
+        super().__init__(optimizer)
+
+    def _apply(self) -> None:
+        number = bisect_right(self.milestones, self.last_epoch)
+        part = self.schedulers[number]
+        part.last_epoch, part.scale = self.last_epoch - (self.milestones[number - 1] if number else 0), self.scale
+        part._apply()
+
+    def state_dict(self) -> dict:
+        """Return the position, and the states of the parts."""
+        return {**super().state_dict(), "schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+
+    def load_state_dict(self, values: dict) -> None:
+        """Restore what `state_dict` returned, and set the rates of that step."""
+        parts = values.get("schedulers", ())
+        if len(parts) != len(self.schedulers):
+            raise StateError(f"SequentialLR: the state of {len(parts)} schedulers does not fit {len(self.schedulers)}")
+        for scheduler, part in zip(self.schedulers, parts, strict=True):
+            scheduler.load_state_dict(part)
+        super().load_state_dict(values)
 
 
 class WarmUp(LRScheduler):
@@ -223,12 +226,10 @@ class WarmUp(LRScheduler):
     """
 
     def __init__(self, schedule: LRScheduler, steps: int, start_factor: float = 0.0):
-        self.schedule, self.steps = schedule, _count("WarmUp", "steps", steps)
-        if not 0.0 <= start_factor <= 1.0:
-            raise ArgumentError(f"WarmUp: start_factor must be between 0 and 1, got {start_factor!r}")
-        self.start_factor = start_factor
+        self.schedule, self.steps = schedule, whole("WarmUp", "steps", steps)
+        self.start_factor = finite("WarmUp", "start_factor", start_factor, 0.0, 1.0)
+        self._factor = warmup(self.steps, self.start_factor)
         super().__init__(schedule.optimizer)
 
     def lr_at(self, step, base):
-        factor = self.start_factor + (1.0 - self.start_factor) * min(step / self.steps, 1.0)
-        return factor * self.schedule.lr_at(step, base)
+        return self._factor(step) * self.schedule.lr_at(step, base)

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from ..errors import ArgumentError, StateError
 from ..nn import functional as F
+from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callback import Callback, as_callback
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluate import batches_of, evaluate, measure
@@ -31,7 +32,8 @@ class Trainer:
         Or any sized iterable of batches `(x, y)`.
     optimizer : Optimizer
     schedule : scheduler, optional
-        `schedule.step()` is called after every update, or after every epoch, as `schedule_every` says.
+        `schedule.step()` is called after every update, or after every epoch, as `schedule_every` says. `ReduceLROnPlateau` needs
+        "epoch" and gets the figure that it monitors.
     schedule_every : {"step", "epoch"}
     loss : callable, optional
         `loss(logits, y) -> Tensor`, the mean over a batch; cross-entropy without it.
@@ -92,6 +94,8 @@ class Trainer:
     ):
         if schedule_every not in ("step", "epoch"):
             raise ArgumentError(f"Trainer: schedule_every must be 'step' or 'epoch', got {schedule_every!r}")
+        if isinstance(schedule, ReduceLROnPlateau) and schedule_every != "epoch":
+            raise ArgumentError("Trainer: ReduceLROnPlateau waits for figures of epochs; give schedule_every='epoch'")
         if not isinstance(accumulate, int) or isinstance(accumulate, bool) or accumulate < 1:
             raise ArgumentError(f"Trainer: accumulate must be an int of at least 1, got {accumulate!r}")
         self.model, self.loader, self.optimizer = model, loader, optimizer
@@ -215,7 +219,10 @@ class Trainer:
         self.history.epochs.append(epoch)
         self._running = Running()
         if self.schedule is not None and self.schedule_every == "epoch":
-            self.schedule.step()
+            if isinstance(self.schedule, ReduceLROnPlateau):
+                self.schedule.step(epoch.figure(self.schedule.monitor or ("validation_loss" if figures else "loss")))
+            else:
+                self.schedule.step()
         for hook in self._hooks["on_epoch_end"]:
             hook(self, epoch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fastcnn import Tensor, optim
@@ -15,7 +16,17 @@ ROWS = [
     ("ExponentialLR", {"gamma": 0.9}),
     ("CosineAnnealingLR", {"T_max": STEPS, "eta_min": 0.01}),
     ("LambdaLR", {"lr_lambda": lambda step: 1 / (1 + step)}),
+    ("ConstantLR", {"factor": 0.25, "total_iters": 7}),
+    ("LinearLR", {"start_factor": 0.25, "end_factor": 0.75, "total_iters": 11}),
+    ("PolynomialLR", {"total_iters": 20, "power": 1.7}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 7, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3, "T_mult": 2}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "step_size_down": 7, "mode": "triangular2"}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS}),
+    ("OneCycleLR", {"max_lr": 0.2, "epochs": 5, "steps_per_epoch": 6, "anneal_strategy": "linear"}),
+    ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS, "three_phase": True}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS, "pct_start": 0.25, "div_factor": 10.0, "final_div_factor": 100.0}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS, "pct_start": 0.5, "cycle_momentum": False}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS, "base_momentum": 0.7, "max_momentum": 0.9}),
@@ -35,3 +46,58 @@ def test_rates(name, options):
         if step < STEPS - 1:
             mine.step()
             other.step()
+
+
+def both(momentum=0.0):
+    return (
+        optim.SGD([Tensor([1.0])], lr=0.1, momentum=momentum),
+        torch.optim.SGD([torch.ones(1)], lr=0.1, momentum=momentum),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("options", [{}, {"anneal_epochs": 3, "anneal_strategy": "linear"}, {"anneal_epochs": 0}])
+def test_swa(options):
+    found, main_steps = [], 5 if options.get("anneal_epochs") != 0 else 0
+    for optimizer, lrs, swa in zip(
+        both(), (optim.lr_scheduler, torch.optim.lr_scheduler), (optim.lr_scheduler, torch.optim.swa_utils), strict=True
+    ):
+        main, average = lrs.ExponentialLR(optimizer, 0.9), swa.SWALR(optimizer, 0.03, **options)
+        found.append([])
+        for step in range(20):
+            (main if step < main_steps else average).step()
+            found[-1].append(optimizer.param_groups[0]["lr"])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of", "ignore:The epoch parameter")
+def test_sequential():
+    found = []
+    for optimizer, lrs in zip(both(), (optim.lr_scheduler, torch.optim.lr_scheduler), strict=True):
+        parts = [lrs.LinearLR(optimizer, 0.1, 1.0, 4), lrs.CosineAnnealingLR(optimizer, 8), lrs.ExponentialLR(optimizer, 0.9)]
+        schedule = lrs.SequentialLR(optimizer, parts, [4, 12])
+        found.append([])
+        for _ in range(18):
+            found[-1].append(optimizer.param_groups[0]["lr"])
+            schedule.step()
+    assert found[0] == pytest.approx(found[1], rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"patience": 2},
+        {"mode": "max", "patience": 1, "factor": 0.5, "cooldown": 3},
+        {"patience": 0, "threshold": 0.1, "threshold_mode": "abs", "min_lr": 1e-3},
+        {"patience": 0, "threshold": 0.3, "eps": 1e-2},
+    ],
+)
+def test_plateau(options):
+    figures, found = np.random.default_rng(0).random(40) - 0.3, []
+    for optimizer, lrs in zip(both(), (optim.lr_scheduler, torch.optim.lr_scheduler), strict=True):
+        schedule = lrs.ReduceLROnPlateau(optimizer, **options)
+        found.append([])
+        for figure in figures:
+            schedule.step(figure)
+            found[-1].append(optimizer.param_groups[0]["lr"])
+    assert found[0] == pytest.approx(found[1], rel=1e-6) and len(set(found[0])) > 1

@@ -249,3 +249,14 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     with pytest.raises(StateError, match=r"load_checkpoint: (loader|optimizer) of "):
         other.load(tmp_path / "c")
     assert digest(other.model.state_dict(), other.state_dict()) == before
+
+
+def test_plateau_gets_its_figure():
+    run = Run()
+    schedule = optim.lr_scheduler.ReduceLROnPlateau(run.optimizer, factor=0.5, patience=0, threshold=1e9)
+    made = trainer(run, schedule=schedule, schedule_every="epoch", validation=digits(False, 40))
+    history = made.fit(3)
+    assert schedule.best == float("inf") or schedule.best == history[0].validation_loss
+    np.testing.assert_allclose(history.column("lr"), np.array([1, 0.5, 0.25]) * history[0].lr)
+    with pytest.raises(ArgumentError, match="ReduceLROnPlateau waits for figures of epochs; give schedule_every='epoch'"):
+        trainer(Run(), schedule=schedule)
