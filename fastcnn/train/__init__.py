@@ -1,6 +1,7 @@
 """fastcnn.train: the training loop, evaluation, metrics, checkpoints."""
 
-from .averaging import EMA
+from .averaged_model import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
+from .averaging import EMA, SWA
 from .callback import Callback
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import LearningCurve
@@ -14,7 +15,9 @@ from .trainer import Trainer
 
 __all__ = [
     "EMA",
+    "SWA",
     "Accuracy",
+    "AveragedModel",
     "BestModel",
     "CSVLog",
     "Callback",
@@ -33,6 +36,9 @@ __all__ = [
     "Trainer",
     "evaluate",
     "fit",
+    "get_ema_multi_avg_fn",
+    "get_swa_multi_avg_fn",
     "load_checkpoint",
     "save_checkpoint",
+    "update_bn",
 ]
