@@ -7,10 +7,11 @@ task and sums run in ascending order.
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.errors import ShapeError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.layout cimport channels_last, crew
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_resample_job, fc_source, fc_ukr, table
@@ -40,40 +41,59 @@ def sources(axis_table, Py_ssize_t size, Py_ssize_t step, bint inverted):
     return found, np.searchsorted(to[order], np.arange(count + 1)).astype(np.int64)
 
 
-cdef void row(const fc_ukr *u, fc_resample_job job, const fc_source *rows, const Py_ssize_t *start, Py_ssize_t count,
-              Py_ssize_t image, Py_ssize_t at, Py_ssize_t scratch, int thread) noexcept nogil:
-    cdef Py_ssize_t n = at // count, i = at % count
-    job.x = <const char *>job.x + n * image * u.item
-    job.y = <char *>job.y + at * job.ow * job.channels * u.item
-    job.scratch = <char *>job.scratch + thread * scratch
-    job.rows = rows + start[i]
-    job.n_rows = start[i + 1] - start[i]
-    u.resample_row(&job)
+cdef struct Resample:
+    const fc_ukr *u
+    fc_resample_job pixels   # of all rows
+    const fc_source *rows
+    const Py_ssize_t *start
+    Py_ssize_t batch, oh, image, scratch
+    int threads
+
+
+cdef void row(const Resample *p, Py_ssize_t at, int thread) noexcept nogil:
+    cdef fc_resample_job job = p.pixels
+    cdef Py_ssize_t i = at % p.oh
+    job.x = <const char *>job.x + at // p.oh * p.image * p.u.item
+    job.y = <char *>job.y + at * job.ow * job.channels * p.u.item
+    job.scratch = <char *>job.scratch + thread * p.scratch
+    job.rows = p.rows + p.start[i]
+    job.n_rows = p.start[i + 1] - p.start[i]
+    p.u.resample_row(&job)
+
+
+cdef int resample_all(const void *job) noexcept nogil:
+    cdef const Resample *p = <const Resample *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.batch * p.oh, schedule="static"):
+            row(p, t, threadid())
+        fc_restore(floats)
+    return 0
 
 
 cdef object resample(cnp.ndarray x, tuple tables, Py_ssize_t oh, Py_ssize_t ow, bint inverted, int threads):
     cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), ih = cnp.PyArray_DIM(x, 2)
-    cdef Py_ssize_t iw = cnp.PyArray_DIM(x, 3), t, scratch
+    cdef Py_ssize_t iw = cnp.PyArray_DIM(x, 3)
     cdef cnp.ndarray y = empty_nchw(batch, channels, oh, ow, x.dtype.num), rows, start, cols, starts
-    cdef const fc_ukr *u = table(x.itemsize)
-    cdef const fc_source *from_rows
-    cdef const Py_ssize_t *row_start
-    cdef fc_resample_job job
+    cdef fc_resample_job *job
+    cdef Resample p
     cdef Block lines
     if y.size == 0:
         return y
     rows, start = sources(tables[0], oh if inverted else ih, iw * channels, inverted)
     cols, starts = sources(tables[1], ow if inverted else iw, channels, inverted)
-    from_rows, row_start = <const fc_source *>cnp.PyArray_BYTES(rows), <const Py_ssize_t *>cnp.PyArray_BYTES(start)
+    job = &p.pixels
+    p.u, p.batch, p.oh, p.image = table(x.itemsize), batch, oh, ih * iw * channels
+    p.rows, p.start = <const fc_source *>cnp.PyArray_BYTES(rows), <const Py_ssize_t *>cnp.PyArray_BYTES(start)
     job.x, job.y, job.iw, job.ow, job.channels = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), iw, ow, channels
     job.cols, job.start = <const fc_source *>cnp.PyArray_BYTES(cols), <const Py_ssize_t *>cnp.PyArray_BYTES(starts)
-    threads = crew(<double>(x.size + y.size) * u.item, threads)
-    scratch = (iw * channels * u.item + 127) // 64 * 64
-    lines = block(threads * scratch)
+    p.threads = crew(<double>(x.size + y.size) * p.u.item, threads)
+    p.scratch = (iw * channels * p.u.item + 127) // 64 * 64
+    lines = block(p.threads * p.scratch)
     job.scratch = lines.data
-    with nogil:
-        for t in prange(batch * oh, num_threads=threads, schedule="static"):
-            row(u, job, from_rows, row_start, oh, ih * iw * channels, t, scratch, threadid())
+    emit(resample_all, &p, sizeof(p), (y, x, rows, start, cols, starts))
     return y
 
 

@@ -9,6 +9,7 @@ cimport numpy as cnp
 
 from fastcnn.errors import ShapeError
 
+from fastcnn.kernels.entry cimport unrecorded
 from fastcnn.kernels.layout cimport channels_last
 from fastcnn.kernels.memory cimport empty_nchw
 from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, kernel_axis, pool, spread
@@ -22,6 +23,8 @@ cdef cnp.ndarray taps_of(str op, object index, tuple shape, Py_ssize_t area):
     if np.shape(index) != shape:
         raise ShapeError(f"{op}: index must be {shape}, got index.shape={np.shape(index)}")
     taps = np.ascontiguousarray(index.transpose(0, 2, 3, 1), dtype=np.uint8 if area <= 256 else np.int32)
+    if cnp.PyArray_BYTES(taps) != cnp.PyArray_BYTES(index):
+        unrecorded(f"{op} with an index that it did not make")
     return taps.transpose(0, 3, 1, 2)
 
 

@@ -8,10 +8,11 @@ threads.
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport prange
+from cython.parallel cimport parallel, prange
 
 from fastcnn.errors import ShapeError
 
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport block, empty_nchw
 from fastcnn.kernels.micro cimport fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
@@ -131,38 +132,63 @@ cdef void look_ahead(const fc_ukr *u, fc_window_job *job, const fc_span *rows, P
     job.ahead_size = max(<Py_ssize_t>0, stop - first) * job.x_row
 
 
-cdef void pool_row(const fc_ukr *u, const fc_window_job *all_, const fc_span *rows, Py_ssize_t oh, Py_ssize_t x_batch,
-                   Py_ssize_t row, Py_ssize_t part, Py_ssize_t splits, bint maximum) noexcept nogil:
-    cdef fc_window_job job = all_[0]
-    cdef Py_ssize_t n = row // oh, width = job.ow * job.channels
-    job.row = rows[row % oh]
-    if job.ahead_size and ((row + 1) % oh or job.x_size > (n + 1) * x_batch):
-        look_ahead(u, &job, rows, oh, x_batch, row)
+cdef struct Pool:
+    const fc_ukr *u
+    fc_window_job windows  # of all rows
+    const fc_span *rows
+    Py_ssize_t oh, x_batch, tasks, splits
+    bint maximum
+    int threads
+
+
+cdef void pool_row(const Pool *p, Py_ssize_t row, Py_ssize_t part) noexcept nogil:
+    cdef const fc_ukr *u = p.u
+    cdef fc_window_job job = p.windows
+    cdef Py_ssize_t n = row // p.oh, width = job.ow * job.channels
+    job.row = p.rows[row % p.oh]
+    if job.ahead_size and ((row + 1) % p.oh or job.x_size > (n + 1) * p.x_batch):
+        look_ahead(u, &job, p.rows, p.oh, p.x_batch, row)
     else:
         job.ahead_size = 0
-    job.x = <const char *>job.x + n * x_batch * u.item
-    job.x_size -= n * x_batch
+    job.x = <const char *>job.x + n * p.x_batch * u.item
+    job.x_size -= n * p.x_batch
     job.y = <char *>job.y + row * width * u.item
     if job.index != NULL:
         job.index = <char *>job.index + row * width * (4 if job.wide_index else 1)
-    job.first = split_at(u, job.channels, part, splits)
-    job.last = split_at(u, job.channels, part + 1, splits)
-    if maximum:
+    job.first = split_at(u, job.channels, part, p.splits)
+    job.last = split_at(u, job.channels, part + 1, p.splits)
+    if p.maximum:
         u.max_row(&job)
     else:
         u.mean_row(&job)
 
 
+cdef int pool_all(const void *job) noexcept nogil:
+    cdef const Pool *p = <const Pool *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    if p.maximum:  # only compares and copies
+        for t in prange(p.tasks, num_threads=p.threads, schedule="static"):
+            pool_row(p, t // p.splits, t % p.splits)
+        return 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.tasks, schedule="static"):
+            pool_row(p, t // p.splits, t % p.splits)
+        fc_restore(floats)
+    return 0
+
+
 cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads):
     """Return y (batch, channels, rows.count, cols.count) of a dense channels-last x; fills `index` unless it is None."""
-    cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), oh = rows.count, tasks, splits, t
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), oh = rows.count
     cdef cnp.ndarray y = empty_nchw(batch, channels, oh, cols.count, x.dtype.num)
-    cdef const fc_ukr *u = table(x.itemsize)
-    cdef const fc_span *spans = rows.spans
-    cdef fc_window_job job
-    cdef Py_ssize_t x_batch = rows.size * cols.size * channels
+    cdef fc_window_job *job
+    cdef Pool p
     if y.size == 0:
         return y
+    job = &p.windows
+    p.u, p.rows, p.oh, p.x_batch, p.maximum = table(x.itemsize), rows.spans, oh, rows.size * cols.size * channels, maximum
     job.x, job.y, job.index = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), NULL
     job.wide_index = False
     if index is not None:
@@ -170,56 +196,72 @@ cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray
     job.cols, job.ow, job.channels, job.kw = cols.spans, cols.count, channels, kw
     job.x_row, job.step_y, job.step_x = cols.size * channels, rows.step * cols.size * channels, cols.step * channels
     job.x_size = x.size
-    job.ahead_size = x.size * u.item >= PREFETCH_BYTES
-    threads = crew(<double>(x.size + y.size) * u.item, threads)
-    splits = channel_splits(u, batch * oh, channels, threads)
-    tasks = batch * oh * splits
-    with nogil:
-        for t in prange(tasks, num_threads=threads, schedule="static"):
-            pool_row(u, &job, spans, oh, x_batch, t // splits, t % splits, splits, maximum)
+    job.ahead_size = x.size * p.u.item >= PREFETCH_BYTES
+    p.threads = crew(<double>(x.size + y.size) * p.u.item, threads)
+    p.splits = channel_splits(p.u, batch * oh, channels, p.threads)
+    p.tasks = batch * oh * p.splits
+    emit(pool_all, &p, sizeof(p), (y, x, index, rows, cols))
     return y
 
 
-cdef void spread_row(const fc_ukr *u, const fc_spread_job *all_, const fc_source *sources, const Py_ssize_t *start, Py_ssize_t ih,
-                     Py_ssize_t dy_batch, Py_ssize_t row, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
-    cdef fc_spread_job job = all_[0]
-    cdef Py_ssize_t n = row // ih, i = row % ih
-    job.rows = sources + start[i]
-    job.n_rows = start[i + 1] - start[i]
+cdef struct Spread:
+    const fc_ukr *u
+    fc_spread_job windows  # of all rows
+    const fc_source *sources
+    const Py_ssize_t *start
+    Py_ssize_t ih, dy_batch, tasks, splits
+    int threads
+
+
+cdef void spread_row(const Spread *p, Py_ssize_t row, Py_ssize_t part) noexcept nogil:
+    cdef const fc_ukr *u = p.u
+    cdef fc_spread_job job = p.windows
+    cdef Py_ssize_t n = row // p.ih, i = row % p.ih
+    job.rows = p.sources + p.start[i]
+    job.n_rows = p.start[i + 1] - p.start[i]
     job.dx = <char *>job.dx + row * job.iw * job.channels * u.item
-    job.dy = <const char *>job.dy + n * dy_batch * u.item
-    job.dy_size -= n * dy_batch
+    job.dy = <const char *>job.dy + n * p.dy_batch * u.item
+    job.dy_size -= n * p.dy_batch
     if job.index != NULL:
-        job.index = <const char *>job.index + n * dy_batch * (4 if job.wide_index else 1)
-    job.first = split_at(u, job.channels, part, splits)
-    job.last = split_at(u, job.channels, part + 1, splits)
-    job.whole = splits == 1
+        job.index = <const char *>job.index + n * p.dy_batch * (4 if job.wide_index else 1)
+    job.first = split_at(u, job.channels, part, p.splits)
+    job.last = split_at(u, job.channels, part + 1, p.splits)
+    job.whole = p.splits == 1
     u.spread_row(&job)
+
+
+cdef int spread_all(const void *job) noexcept nogil:
+    cdef const Spread *p = <const Spread *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.tasks, schedule="static"):
+            spread_row(p, t // p.splits, t % p.splits)
+        fc_restore(floats)
+    return 0
 
 
 cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
     """Return dx (batch, channels, rows.size, cols.size) of a dense channels-last dy; a mean when `index` is None."""
-    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size, tasks, splits, t
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size
     cdef cnp.ndarray dx = empty_nchw(batch, channels, ih, cols.size, dy.dtype.num)
-    cdef const fc_ukr *u = table(dy.itemsize)
-    cdef const fc_source *sources
-    cdef const Py_ssize_t *start
-    cdef fc_spread_job job
-    cdef Py_ssize_t dy_batch = rows.count * cols.count * channels
+    cdef fc_spread_job *job
+    cdef Spread p
     if dx.size == 0:
         return dx
+    job = &p.windows
     rows.find_sources(cols.count * channels, kw)
-    sources, start = rows.sources, rows.start
+    p.u, p.sources, p.start, p.ih = table(dy.itemsize), rows.sources, rows.start, ih
+    p.dy_batch = rows.count * cols.count * channels
     job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL
     job.wide_index = False
     if index is not None:
         job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
     job.cols, job.ow, job.iw, job.channels = cols.spans, cols.count, cols.size, channels
     job.step_x, job.dy_size, job.apart = cols.step * channels, dy.size, cols.apart()
-    threads = crew(<double>(dx.size + dy.size) * u.item, threads)
-    splits = channel_splits(u, batch * ih, channels, threads)
-    tasks = batch * ih * splits
-    with nogil:
-        for t in prange(tasks, num_threads=threads, schedule="static"):
-            spread_row(u, &job, sources, start, ih, dy_batch, t // splits, t % splits, splits)
+    p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
+    p.splits = channel_splits(p.u, batch * ih, channels, p.threads)
+    p.tasks = batch * ih * p.splits
+    emit(spread_all, &p, sizeof(p), (dx, dy, index, rows, cols))
     return dx
