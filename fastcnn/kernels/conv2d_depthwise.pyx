@@ -8,10 +8,11 @@ Not here: more than one output channel for an input channel (kernels.conv2d_dire
 """
 
 cimport numpy as cnp
-from cython.parallel cimport prange, threadid
+from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
 from fastcnn.kernels.conv2d_direct cimport biases, filters, image
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
@@ -28,7 +29,16 @@ cdef enum:
 cdef struct Axis:
     Py_ssize_t size, out, taps, step, up, base, dilation  # size: of the source, out: of the outputs
 
+cdef struct Taps:
+    # w (channels, 1, kh, kw), any strides, packed as [kh * kw][padded(channels)]
+    const char *w                                      # IN
+    char *packed                                       # scratch
+    Py_ssize_t channels, kh, kw, s_c, s_r, s_s
+
 cdef struct Filter:
+    const fc_ukr *u
+    fc_depthwise_job outputs                           # of all rows
+    Taps w
     const char *src                                    # IN   channels-last image
     char *dst                                          # OUT  channels-last image
     Axis y, x
@@ -41,6 +51,9 @@ cdef struct Filter:
     const Py_ssize_t *all_taps                         # kw taps
     # derived by `plan_filter`
     Py_ssize_t splits, strip, blocks                   # parts of the channels, outputs of a strip, blocks of rows in an image
+    char *scratch                                      # `mine` bytes for each thread
+    Py_ssize_t mine
+    int threads
 
 
 cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil:
@@ -53,20 +66,25 @@ cdef Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, 
     return channels if part == splits else channels // u.lanes * part // splits * u.lanes
 
 
-cdef Block pack_taps(const fc_ukr *u, cnp.ndarray w):
-    """Return w (channels, 1, kh, kw) as [kh * kw][padded(channels)]."""
-    cdef Py_ssize_t channels = cnp.PyArray_DIM(w, 0), kh = cnp.PyArray_DIM(w, 2), kw = cnp.PyArray_DIM(w, 3), r, s
-    cdef Py_ssize_t ld = padded(channels)
-    cdef Py_ssize_t s_c = cnp.PyArray_STRIDE(w, 0), s_r = cnp.PyArray_STRIDE(w, 2), s_s = cnp.PyArray_STRIDE(w, 3)
-    cdef Block packed = block(kh * kw * ld * u.item)
-    if s_s == u.item and s_r == kw * u.item and s_c == kh * kw * u.item:
-        u.transpose(packed.data, ld, cnp.PyArray_BYTES(w), kh * kw, channels, kh * kw)
-        return packed
-    for r in range(kh):
-        for s in range(kw):
-            u.pack_run(packed.data + (r * kw + s) * ld * u.item, cnp.PyArray_BYTES(w) + r * s_r + s * s_s, 1, 1, channels,
-                       s_c // u.item, 1)
+cdef Block plan_taps(const fc_ukr *u, cnp.ndarray w, Taps *t):
+    """Describe w; return the memory that it will be packed in."""
+    cdef Block packed
+    t.w = cnp.PyArray_BYTES(w)
+    t.channels, t.kh, t.kw = cnp.PyArray_DIM(w, 0), cnp.PyArray_DIM(w, 2), cnp.PyArray_DIM(w, 3)
+    t.s_c, t.s_r, t.s_s = cnp.PyArray_STRIDE(w, 0), cnp.PyArray_STRIDE(w, 2), cnp.PyArray_STRIDE(w, 3)
+    packed = block(t.kh * t.kw * padded(t.channels) * u.item)
+    t.packed = packed.data
     return packed
+
+
+cdef void pack_taps(const fc_ukr *u, const Taps *t) noexcept nogil:
+    cdef Py_ssize_t ld = padded(t.channels), r, s
+    if t.s_s == u.item and t.s_r == t.kw * u.item and t.s_c == t.kh * t.kw * u.item:
+        u.transpose(t.packed, ld, t.w, t.kh * t.kw, t.channels, t.kh * t.kw)
+        return
+    for r in range(t.kh):
+        for s in range(t.kw):
+            u.pack_run(t.packed + (r * t.kw + s) * ld * u.item, t.w + r * t.s_r + s * t.s_s, 1, 1, t.channels, t.s_c // u.item, 1)
 
 
 cdef Block plan_columns(Filter *p, Py_ssize_t tap):
@@ -141,10 +159,10 @@ cdef void filter_part(const fc_ukr *u, const Filter *p, fc_depthwise_job *job, c
             u.depthwise_row(job)
 
 
-cdef void filter_block(const fc_ukr *u, const Filter *p, const fc_depthwise_job *all_, char *scratch, Py_ssize_t n,
-                       Py_ssize_t blk, Py_ssize_t part) noexcept nogil:
+cdef void filter_block(const Filter *p, char *scratch, Py_ssize_t n, Py_ssize_t blk, Py_ssize_t part) noexcept nogil:
     """One block of rows of image n, one part of the channels, by strips: rows stay in L1 from one row of outputs to the next."""
-    cdef fc_depthwise_job job = all_[0]
+    cdef const fc_ukr *u = p.u
+    cdef fc_depthwise_job job = p.outputs
     cdef char *ahead = scratch + p.y.taps * (sizeof(char *) + sizeof(Py_ssize_t))
     cdef Py_ssize_t y0 = blk * p.y.out // p.blocks, y1 = (blk + 1) * p.y.out // p.blocks, y, strip, begin
     cdef Py_ssize_t row_bytes = p.x.out * p.channels * u.item
@@ -173,26 +191,40 @@ cdef void plan_strips(const fc_ukr *u, Py_ssize_t taps, Py_ssize_t channels, Py_
     strip[0] = min(max(unit, held * splits[0] // channels * up // step // unit * unit), outputs)
 
 
-cdef void plan_filter(const fc_ukr *u, Filter *p, int threads) noexcept nogil:
-    plan_strips(u, p.y.taps, p.channels, p.x.size, p.x.out, p.x.up, p.x.step, &p.splits, &p.strip)
-    p.blocks = max(<Py_ssize_t>1, min((4 * threads + p.batch * p.splits - 1) // (p.batch * p.splits), p.y.out))
-    if threads == 1:
+cdef void plan_filter(Filter *p) noexcept nogil:
+    plan_strips(p.u, p.y.taps, p.channels, p.x.size, p.x.out, p.x.up, p.x.step, &p.splits, &p.strip)
+    p.blocks = max(<Py_ssize_t>1, min((4 * p.threads + p.batch * p.splits - 1) // (p.batch * p.splits), p.y.out))
+    if p.threads == 1:
         p.blocks = 1
 
 
-cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w, Py_ssize_t tap, bint relu, double macs,
-                    int threads) except -1:
-    """Fill dst; `w` is the packed tap that stands first, `tap` elements lie between it and the next."""
-    cdef fc_depthwise_job job
-    cdef Block _columns = plan_columns(p, tap)  # keeps what p points to
-    cdef Block scratch
-    cdef Py_ssize_t mine = apart(p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t))), t
-    cdef char *data
+cdef int filter_all(const void *job) noexcept nogil:
+    cdef const Filter *p = <const Filter *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    pack_taps(p.u, &p.w)
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.batch * p.blocks * p.splits, schedule="static"):
+            filter_block(p, p.scratch + threadid() * p.mine, t // p.splits // p.blocks, t // p.splits % p.blocks, t % p.splits)
+        fc_restore(floats)
+    return 0
+
+
+cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w, cnp.ndarray bias, bint reverse, bint relu,
+                      double macs, int threads) except -1:
+    """Fill dst from src; `reverse`: the packed tap that stands last comes first."""
+    cdef const fc_ukr *u = table(src.itemsize)
+    cdef fc_depthwise_job *job = &p.outputs
+    cdef Block _packed = plan_taps(u, w, &p.w), columns, scratch
+    cdef Py_ssize_t ld = padded(p.channels), tap = -ld if reverse else ld
     cdef bint large
-    threads = team(macs, threads)
+    columns = plan_columns(p, tap)
+    p.u, p.threads, p.src, p.dst = u, team(macs, threads), cnp.PyArray_BYTES(src), cnp.PyArray_BYTES(dst)
     p.kernel_row = p.x.taps * tap
-    plan_filter(u, p, threads)
-    job.w, job.bias, job.relu = w, bias, relu
+    plan_filter(p)
+    job.w = p.w.packed + ((p.x.taps * p.y.taps - 1) * ld * u.item if reverse else 0)
+    job.bias, job.relu = NULL if bias is None else cnp.PyArray_BYTES(bias), relu
     large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
     job.past_cache = exceeds_cache(<double>p.batch * p.channels * p.y.out * p.x.out * u.item) and p.channels % u.lanes == 0
     p.fetch = large or p.y.step == 1  # out of a cache, the lines for a stride of 2 cost more than they gain
@@ -205,11 +237,10 @@ cdef int filter_all(const fc_ukr *u, Filter *p, const char *bias, const char *w,
     job.nx, job.y_pixel, job.cols, job.col_taps = p.x.taps, p.channels, NULL, p.all_taps
     if not job.near:
         job.y_pixel = p.x.up * p.channels
-    scratch = block(threads * mine)
-    data = scratch.data
-    with nogil:
-        for t in prange(p.batch * p.blocks * p.splits, num_threads=threads, schedule="static"):
-            filter_block(u, p, &job, data + threadid() * mine, t // p.splits // p.blocks, t // p.splits % p.blocks, t % p.splits)
+    p.mine = apart(p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)))
+    scratch = block(p.threads * p.mine)
+    p.scratch = scratch.data
+    emit(filter_all, p, sizeof(p[0]), (dst, src, w, bias, columns))
     return 0
 
 
@@ -226,19 +257,16 @@ def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
-    cdef const fc_ukr *u = table(xs.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
-    cdef Block packed
     cdef Filter p
     if y.size == 0:
         return y
-    packed = pack_taps(u, ws)
-    p.src, p.dst, p.batch, p.channels, p.zeros = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), batch, ci, True
+    p.batch, p.channels, p.zeros = batch, ci, True
     p.y = Axis(size=ih, out=oh, taps=kh, step=sh, up=1, base=-pt, dilation=dh)
     p.x = Axis(size=iw, out=ow, taps=kw, step=sw, up=1, base=-pl, dilation=dw)
-    filter_all(u, &p, NULL if bias is None else cnp.PyArray_BYTES(bias), packed.data, padded(ci), relu, case.macs, threads)
+    filter_image(&p, y, xs, ws, bias, False, relu, case.macs, threads)
     return y
 
 
@@ -249,24 +277,22 @@ def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
     """
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
-    cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, ld
+    cdef Py_ssize_t batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
     batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
-    cdef Block packed
     cdef Filter p
     if dx.size == 0:
         return dx
-    packed = pack_taps(u, ws)
-    ld = padded(ci)
-    p.src, p.dst, p.batch, p.channels, p.zeros = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), batch, ci, False
+    p.batch, p.channels, p.zeros = batch, ci, False
     p.y = Axis(size=oh, out=ih, taps=kh, step=1, up=sh, base=pt - (kh - 1) * dh, dilation=dh)
     p.x = Axis(size=ow, out=iw, taps=kw, step=1, up=sw, base=pl - (kw - 1) * dw, dilation=dw)
-    filter_all(u, &p, NULL, packed.data + (kh * kw - 1) * ld * u.item, -ld, False, case.macs, threads)
+    filter_image(&p, dx, dys, ws, None, True, False, case.macs, threads)
     return dx
 
 
 cdef struct WeightGradient:
+    const fc_ukr *u
+    fc_depthwise_weight_job pixels                     # of all rows
     # dw[c, r, s] = sum over n, y, q of dy[n, y, q, c] * x[n, y*sh + r*dh - pt, q*sw + s*dw - pl, c]
     const char *x                                      # IN   channels-last image
     const char *dy                                     # IN   channels-last image
@@ -274,12 +300,16 @@ cdef struct WeightGradient:
     char *sums                                         # chunk after chunk [kh * kw][padded(channels)]
     Py_ssize_t batch, channels, ih, iw, oh, ow, kh, sh, dh, pt
     Py_ssize_t chunks, splits, strip, sum_bytes        # splits, strip: as of a Filter
+    char *out                                          # OUT  dw, (channels, kh, kw)
+    char *rows                                         # scratch: `mine` bytes for each thread
+    Py_ssize_t mine
+    int threads
 
 
-cdef void weight_chunk(const fc_ukr *u, const WeightGradient *p, const fc_depthwise_weight_job *all_, const char **rows,
-                       Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
+cdef void weight_chunk(const WeightGradient *p, const char **rows, Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
     """Sum over the rows of dy of one chunk, one part of the channels."""
-    cdef fc_depthwise_weight_job job = all_[0]
+    cdef const fc_ukr *u = p.u
+    cdef fc_depthwise_weight_job job = p.pixels
     cdef Py_ssize_t total = p.batch * p.oh, row, r, strip, dy_row = p.ow * p.channels * u.item, x_row = p.iw * p.channels * u.item
     cdef Py_ssize_t first = chunk * total // p.chunks, last = (chunk + 1) * total // p.chunks
     cdef const char **ahead = rows + p.kh
@@ -314,6 +344,23 @@ cdef void weight_rows(const WeightGradient *p, const char **rows, Py_ssize_t row
         rows[r] = p.x + (row // p.oh * p.ih + at) * x_row if 0 <= at < p.ih else NULL
 
 
+cdef int weight_all(const void *job) noexcept nogil:
+    cdef const WeightGradient *p = <const WeightGradient *>job
+    cdef Py_ssize_t t, taps = p.pixels.kh * p.pixels.kw, ld = p.pixels.w_tap
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.chunks * p.splits, schedule="static"):
+            weight_chunk(p, <const char **>(p.rows + threadid() * p.mine), t // p.splits, t % p.splits)
+        fc_restore(floats)
+    floats = fc_flush()
+    for t in range(1, p.chunks):
+        p.u.add(p.sums, p.sums + t * p.sum_bytes, taps * ld)
+    fc_restore(floats)
+    p.u.transpose(p.out, taps, p.sums, ld, taps, p.channels)
+    return 0
+
+
 def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     """Return dw of logical shape case.w_shape (memory co, kh, kw, 1) from dy and x; needs accepts(case).
 
@@ -322,35 +369,29 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
     cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow, t, taps, mine
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
-    cdef fc_depthwise_weight_job job
+    cdef fc_depthwise_weight_job *job
     cdef WeightGradient p
     cdef Block sums, rows
-    cdef char *pointers
     if out.size == 0 or dys.size == 0 or xs.size == 0:
         out.fill(0)
         return out
-    threads = team(case.macs, threads)
-    taps = kh * kw
-    p.x, p.dy, p.batch, p.channels = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys), batch, ci
+    p.u, p.out, p.x, p.dy = u, cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
+    p.batch, p.channels, p.threads = batch, ci, team(case.macs, threads)
     p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
     p.fetch = exceeds_cache(<double>batch * ci * (ih * iw + oh * ow) * u.item)
     p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
     p.splits, p.strip = 1, ow
     plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
-    p.sum_bytes = taps * padded(ci) * u.item
+    p.sum_bytes = kh * kw * padded(ci) * u.item
     sums = block(p.chunks * p.sum_bytes)
-    mine = apart(2 * kh * sizeof(char *))
-    rows = block(threads * mine)
-    p.sums, pointers = sums.data, rows.data
+    p.mine = apart(2 * kh * sizeof(char *))
+    rows = block(p.threads * p.mine)
+    p.sums, p.rows = sums.data, rows.data
+    job = &p.pixels
     job.kh, job.kw, job.w_tap, job.step, job.dilation, job.x0 = kh, kw, padded(ci), sw, dw, -pl
     job.width, job.y_pixel, job.x_pixel = iw, ci, ci
-    with nogil:
-        for t in prange(p.chunks * p.splits, num_threads=threads, schedule="static"):
-            weight_chunk(u, &p, &job, <const char **>(pointers + threadid() * mine), t // p.splits, t % p.splits)
-        for t in range(1, p.chunks):
-            u.add(p.sums, p.sums + t * p.sum_bytes, taps * padded(ci))
-        u.transpose(cnp.PyArray_BYTES(out), taps, p.sums, padded(ci), taps, ci)
+    emit(weight_all, &p, sizeof(p), (out, dys, xs))
     return out

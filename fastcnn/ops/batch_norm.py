@@ -91,17 +91,12 @@ def batch_norm(
     w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
     y, saved = _forward(x.data, w, b, r, case)
     if training and running_mean is not None and running_var is not None and x.data.size and not is_recomputing():
-        _average(running_mean, running_var, saved[2], saved[3], x.data.size // shape[1], momentum, batches)
+        count, seen = x.data.size // shape[1], None if batches is None else batches.data
+        for running, statistic, factor in ((running_mean, saved[2], 1.0), (running_var, saved[3], count / (count - 1))):
+            elementwise.running_average(running.data, statistic, momentum, factor, seen)
+            running.version += 1
     inputs = (x, weight, bias) if residual is None else (x, weight, bias, residual)
     return record("batch_norm", inputs, y, _backward, saved, case)
-
-
-def _average(running_mean, running_var, mean, var, count, momentum, batches):
-    seen = None if batches is None else batches.data
-    elementwise.running_average(running_mean.data, mean, momentum, 1.0, seen)
-    elementwise.running_average(running_var.data, var, momentum, count / (count - 1), seen)
-    running_mean.version += 1
-    running_var.version += 1
 
 
 def _forward(x, w, b, residual, case):

@@ -31,18 +31,31 @@ def test_the_state_of_the_caller_stays(op):
             assert entry.float_state() == before
 
 
+def repeats_itself(impl, args):
+    """Record the implementation, change its inputs, replay: the same bits as a call with another count of threads."""
+    args = [a.copy(order="K") if isinstance(a, np.ndarray) else a for a in args]
+    recording, got = recorded(lambda: harness.as_tuple(impl.function(*args, threads=2)))
+    before = [y.copy() for y in got]
+    for a in args:
+        if isinstance(a, np.ndarray) and a.dtype.kind == "f":
+            a[...] = np.random.default_rng(1).uniform(0.5, 1.5, a.shape)
+    recording.replay()
+    for y, old, fresh in zip(got, before, harness.as_tuple(impl.function(*args, threads=1)), strict=True):
+        assert recording.refused is None and np.array_equal(y, fresh) and not (y.size and np.array_equal(y, old))
+
+
 @pytest.mark.parametrize("op", [op for op in THROUGH_ENTRY if not op.startswith("conv2d_") or op.endswith("bias")])
 def test_every_kernel_repeats_itself_on_new_inputs(op):
-    args = [a.copy(order="K") if isinstance(a, np.ndarray) else a for a in harness.arguments(op, next(iter(CASES[op].values())))]
+    args = harness.arguments(op, next(iter(CASES[op].values())))
     for impl in (impl for impl in harness.implementations(op) if impl.accepts(*args)):
-        recording, got = recorded(lambda impl=impl: harness.as_tuple(impl.function(*args, threads=2)))
-        before = [y.copy() for y in got]
-        for a in args:
-            if isinstance(a, np.ndarray) and a.dtype.kind == "f":
-                a[...] = np.random.default_rng(len(before)).uniform(0.5, 1.5, a.shape)
-        recording.replay()
-        for y, old, fresh in zip(got, before, harness.as_tuple(impl.function(*args, threads=1)), strict=True):
-            assert recording.refused is None and np.array_equal(y, fresh) and not (y.size and np.array_equal(y, old))
+        repeats_itself(impl, args)
+
+
+@pytest.mark.parametrize("op", ["conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight"])
+def test_depthwise_repeats_itself_on_new_inputs(op):
+    impl = next(impl for impl in harness.implementations(op) if impl.name == "depthwise")
+    for case in (c for c in CASES[op].values() if impl.accepts(*harness.arguments(op, c)) and c.batch):
+        repeats_itself(impl, harness.arguments(op, case))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
