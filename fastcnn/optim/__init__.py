@@ -6,6 +6,7 @@ from .adam import Adam, AdamW
 from .layerwise import LAMB, LARS
 from .nadam import NAdam
 from .optimizer import Optimizer
+from .range_test import RangeTest, lr_range_test
 from .rmsprop import RMSprop
 from .scheduler import Scheduler
 from .sequence import Schedule
@@ -21,8 +22,10 @@ __all__ = [
     "NAdam",
     "Optimizer",
     "RMSprop",
+    "RangeTest",
     "Schedule",
     "Scheduler",
+    "lr_range_test",
     "lr_scheduler",
     "schedule",
 ]
