@@ -11,6 +11,7 @@ def conv2d_winograd_forward(
     case: Conv2dCase,
     *,
     relu: bool = False,
+    moments: np.ndarray | None = None,
     schedule: str = "auto",
     threads: int = 1,
 ) -> np.ndarray: ...

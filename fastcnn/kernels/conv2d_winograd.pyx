@@ -9,6 +9,8 @@ Sides that are no multiple of 4 end in tiles of three outputs, which need fewer 
 the schedule, the blocks and the threads. Inf and NaN spread over their tile.
 """
 
+import numpy as np
+
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
@@ -17,7 +19,7 @@ from fastcnn.errors import ArgumentError
 from fastcnn.kernels.winograd import transform_constants
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
-from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
@@ -54,17 +56,22 @@ cdef struct Winograd:
     Weights w                    # IN   weights of any strides
     const char *bias             # IN   n_out, or NULL
     char *dst                    # OUT  channels-last image, n_out channels
+    double *moments              # OUT  mean and centred sum of squares, 2 x n_out, or NULL
+    double *parts                # of each chunk: means, sums of squares [chunk][n_out], counts
     char *scratch                # of all threads
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
     Tiling tiling                # of dst
     Py_ssize_t tiles, depth, n_out, panels
-    Py_ssize_t groups, shares    # parts of the panels, and of the tiles: a thread has one of each
-    Py_ssize_t count             # tiles of a block at most
+    Py_ssize_t groups, shares    # parts of the panels, and of the chunks: a thread has one of each
+    Py_ssize_t chunks            # parts of the tiles, fixed by the shape: the moments of each are taken apart
+    Py_ssize_t run, count        # chunks and tiles of a block at most
     Py_ssize_t v_row, v_slice    # transformed tiles of a block [36][tile][depth]
     Py_ssize_t m_slice           # products of a panel [36][tile][nr]
     Py_ssize_t u_slice           # transformed weights of a thread [36][panel][depth][nr]
-    Py_ssize_t list_bytes, own   # bytes of a block's list of tiles, of all scratch of a thread
+    Py_ssize_t list_bytes        # bytes of a block's list of tiles
+    Py_ssize_t sum_bytes         # bytes of a block's moments [chunk][3][nr] and their counts
+    Py_ssize_t own               # bytes of all scratch of a thread
     int relu, stationary
 
 
@@ -97,50 +104,90 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
             u.tile_rows(&job)
 
 
-cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *result, char *m, const char *v,
+cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *result, char *sums, char *m, const char *v,
                        const char *weights, Py_ssize_t panel) noexcept nogil:
     """Products and output transform of one panel for the tiles of a block."""
     multiply(u, p, m, v, result.start, weights, panel)
     result.channels = min(u.nr, p.n_out - panel * u.nr)
     u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
-                      result, &POINTS)
+                      sums if p.moments != NULL else NULL, result, &POINTS)
 
 
-cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t first,
-                         Py_ssize_t count) noexcept nogil:
-    """`count` tiles times panels p0..p1, whose transformed weights stand in scratch unless they are to be made one by one."""
+cdef void name_chunks(const Winograd *p, fc_winograd_tile *tiles, const Py_ssize_t *start, double *counts, Py_ssize_t c0,
+                      Py_ssize_t c1) noexcept nogil:
+    """Say of each tile of a block to which of its chunks it belongs, and count the outputs of these."""
+    cdef Py_ssize_t first = c0 * p.tiles // p.chunks, kind, t, rows, cols
+    cdef fc_winograd_tile *tile
+    memset(counts, 0, (c1 - c0) * sizeof(double))
+    for kind in range(4):
+        for t in range(start[kind], start[kind + 1]):
+            tile = tiles + t
+            tile.part = ((first + tile.number + 1) * p.chunks - 1) // p.tiles - c0
+            tile.opens = counts[tile.part] == 0
+            rows, cols = 3 + (kind == 1 or kind == 2), 3 + (kind < 2)
+            counts[tile.part] += min(rows, p.result.height - tile.y) * min(cols, p.result.width - tile.x)
+
+
+cdef void store_moments(const fc_ukr *u, const Winograd *p, const char *sums, const double *counts, Py_ssize_t c0,
+                        Py_ssize_t c1, Py_ssize_t panel) noexcept nogil:
+    """Moments of one panel in chunks c0..c1, of which a block consists."""
+    cdef Py_ssize_t c, at, values = p.chunks * p.n_out
+    for c in range(c0, c1):
+        at = c * p.n_out + panel * u.nr
+        u.winograd_moments(p.parts + at, p.parts + values + at, sums + (c - c0) * 3 * u.nr * u.item, counts[c - c0],
+                           min(u.nr, p.n_out - panel * u.nr))
+        if panel == 0:
+            p.parts[2 * values + c] = counts[c - c0]
+
+
+cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t c0,
+                         Py_ssize_t c1) noexcept nogil:
+    """Chunks c0..c1 times panels p0..p1, whose transformed weights stand in scratch unless they are to be made one by one."""
     cdef fc_winograd_block source = p.image
     cdef fc_winograd_block result = p.result
     cdef fc_winograd_tile *tiles = <fc_winograd_tile *>scratch
-    cdef Py_ssize_t panel
-    cdef char *v = scratch + p.list_bytes
+    cdef Py_ssize_t panel, first = c0 * p.tiles // p.chunks
+    cdef char *sums = scratch + p.list_bytes
+    cdef double *counts = <double *>(sums + p.run * 3 * u.nr * u.item)
+    cdef char *v = sums + p.sum_bytes
     cdef char *m = v + 36 * p.v_slice * u.item
     cdef char *weights = m + 36 * p.m_slice * u.item
-    lay_tiles(&p.tiling, tiles, source.start, first, count)
+    lay_tiles(&p.tiling, tiles, source.start, first, c1 * p.tiles // p.chunks - first)
+    if p.moments != NULL:
+        name_chunks(p, tiles, source.start, counts, c0, c1)
     memcpy(result.start, source.start, sizeof(source.start))
     source.tiles = result.tiles = tiles
     u.winograd_input(v, p.src, &source, &POINTS)
     for panel in range(p0, p1):
         if p.stationary:
             transform_weights(u, p, weights, panel)
-            finish_panel(u, p, &result, m, v, weights, panel)
+            finish_panel(u, p, &result, sums, m, v, weights, panel)
         else:
-            finish_panel(u, p, &result, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+            finish_panel(u, p, &result, sums, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+        if p.moments != NULL:
+            store_moments(u, p, sums, counts, c0, c1, panel)
 
 
 cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t group, Py_ssize_t share) noexcept nogil:
-    """Everything that one thread does: a group of panels times a share of the tiles."""
+    """Everything that one thread does: a group of panels times a share of the chunks."""
     cdef Py_ssize_t p0 = group * p.panels // p.groups, p1 = (group + 1) * p.panels // p.groups, panel, i, at
-    cdef Py_ssize_t first = share * p.tiles // p.shares, count = (share + 1) * p.tiles // p.shares - first
-    cdef Py_ssize_t blocks = (count + p.count - 1) // p.count
-    cdef char *weights = scratch + p.list_bytes + 36 * (p.v_slice + p.m_slice) * u.item
+    cdef Py_ssize_t first = share * p.chunks // p.shares, count = (share + 1) * p.chunks // p.shares - first
+    cdef Py_ssize_t blocks = (count + p.run - 1) // p.run
+    cdef char *weights = scratch + p.list_bytes + p.sum_bytes + 36 * (p.v_slice + p.m_slice) * u.item
     cdef unsigned long long floats = fc_flush()
     if not p.stationary:
         for panel in range(p0, p1):
             transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
     for i in range(blocks):
         at = i * count // blocks
-        convolve_block(u, p, scratch, p0, p1, first + at, (i + 1) * count // blocks - at)
+        convolve_block(u, p, scratch, p0, p1, first + at, first + (i + 1) * count // blocks)
+    fc_restore(floats)
+
+
+cdef void merge(const Winograd *p) noexcept nogil:
+    cdef unsigned long long floats = fc_flush()
+    cdef Py_ssize_t values = p.chunks * p.n_out
+    p.u.merge_moments(p.moments, p.moments + p.n_out, p.parts, p.parts + values, p.parts + 2 * values, p.chunks, p.n_out)
     fc_restore(floats)
 
 
@@ -149,6 +196,8 @@ cdef int convolve(const void *job) noexcept nogil:
     cdef Py_ssize_t t, threads = p.groups * p.shares
     for t in prange(threads, num_threads=threads, schedule="static"):
         convolve_part(p.u, p, p.scratch + t * p.own, t % p.groups, t // p.groups)
+    if p.moments != NULL:
+        merge(p)
     return 0
 
 
@@ -157,8 +206,8 @@ cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
     cdef Py_ssize_t groups, shares
     cdef double tiles, n, cost, best = 0
     for groups in range(1, min(threads, p.panels) + 1):
-        shares = min(threads // groups, p.tiles)
-        tiles = (p.tiles + shares - 1) // shares
+        shares = min(threads // groups, p.chunks)
+        tiles = ((p.chunks + shares - 1) // shares) * <double>p.tiles / p.chunks
         n = (p.panels + groups - 1) // groups * u.nr
         cost = tiles * p.depth * n + TILE_COST * tiles * p.depth + WEIGHT_COST * p.depth * n + RESULT_COST * tiles * n
         if groups == 1 or cost < best:
@@ -167,8 +216,8 @@ cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
 
 
 cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held) except -1:
-    cdef Py_ssize_t panels, share, size
-    cdef Block scratch
+    cdef Py_ssize_t panels, share, size, limit
+    cdef Block scratch, parts
     if schedule not in ("auto", "fused", "stationary"):
         raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
     p.u = u
@@ -176,21 +225,29 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
         p.v_row += u.lanes
+    limit = max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr)
+    # A chunk is a quarter of a block at most; 8 of them, or a multiple, make equal shares for 2, 4 and 8 threads.
+    p.chunks = min(((p.tiles + limit // 4 - 1) // (limit // 4) + 7) // 8 * 8, p.tiles)
     divide(u, p, threads)
     panels = (p.panels + p.groups - 1) // p.groups
-    share = (p.tiles + p.shares - 1) // p.shares
+    p.count = (p.tiles + p.chunks - 1) // p.chunks
+    p.run = (p.chunks + p.shares - 1) // p.shares
+    share = p.run * p.tiles // p.chunks
     size = 36 * panels * p.depth * u.nr * u.item
     p.stationary = schedule == "stationary" or (schedule == "auto" and share <= STATIONARY_TILES and size > LARGE_WEIGHTS)
-    p.count = share
     if not p.stationary:
-        p.count = min(share, WIDE_TILES if size > HUGE_WEIGHTS else max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr))
+        p.run = min(p.run, max((WIDE_TILES if size > HUGE_WEIGHTS else limit) // p.count, 1))
+    p.count *= p.run
     p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * u.nr, u.item)
     p.u_slice = odd_lines((1 if p.stationary else panels) * p.depth * u.nr, u.item)
     p.list_bytes = (p.count * sizeof(fc_winograd_tile) + 63) // 64 * 64
+    p.sum_bytes = (p.run * (3 * u.nr * u.item + sizeof(double)) + 63) // 64 * 64 if p.moments != NULL else 0
     p.result.slice, p.result.row = p.m_slice, u.nr
     p.image.slice, p.image.row = p.v_slice, p.v_row
-    p.own = apart(p.list_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
+    p.own = apart(p.list_bytes + p.sum_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
     scratch = block(p.groups * p.shares * p.own)
+    parts = block(p.chunks * (2 * p.n_out + 1) * sizeof(double) if p.moments != NULL else 1)
+    p.parts = <double *>parts.data
     p.scratch = scratch.data
     emit(convolve, p, sizeof(Winograd), held)
     return 0
@@ -214,26 +271,39 @@ cdef Tiling tiling(Py_ssize_t height, Py_ssize_t width) noexcept nogil:
     return g
 
 
+cdef inline void next_tile(const Tiling *g, Py_ssize_t *image, Py_ssize_t *ty, Py_ssize_t *tx) noexcept nogil:
+    tx[0] += 1
+    if tx[0] == g.across:
+        tx[0] = 0
+        ty[0] += 1
+        if ty[0] * g.across == g.per_image:
+            ty[0] = 0
+            image[0] += 1
+
+
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,
                     Py_ssize_t count) noexcept nogil:
     """List `count` tiles, numbered along rows and images, sorted by kind; start as in fc_winograd_block."""
     cdef Py_ssize_t[2][2] kind
     cdef Py_ssize_t[4] at
-    cdef Py_ssize_t t, ty, tx, k
+    cdef Py_ssize_t n, image = first // g.per_image, ty = first % g.per_image // g.across, tx = first % g.across, k
+    cdef fc_winograd_tile *tile
     kind[0][0], kind[0][1], kind[1][1], kind[1][0] = 3, 0, 1, 2  # [four rows][four columns]
     memset(start, 0, 5 * sizeof(Py_ssize_t))
-    for t in range(first, first + count):
-        start[1 + kind[t % g.per_image // g.across < g.tall][t % g.across < g.wide]] += 1
+    for n in range(count):
+        start[1 + kind[ty < g.tall][tx < g.wide]] += 1
+        next_tile(g, &image, &ty, &tx)
     for k in range(4):
         start[k + 1] += start[k]
         at[k] = start[k]
-    for t in range(first, first + count):
-        ty, tx = t % g.per_image // g.across, t % g.across
+    image, ty, tx = first // g.per_image, first % g.per_image // g.across, first % g.across
+    for n in range(count):
         k = kind[ty < g.tall][tx < g.wide]
-        tiles[at[k]].image = t // g.per_image
-        tiles[at[k]].y = 3 * ty + min(ty, g.tall)
-        tiles[at[k]].x = 3 * tx + min(tx, g.wide)
+        tile = tiles + at[k]
+        tile.number, tile.image = n, image
+        tile.y, tile.x = 3 * ty + min(ty, g.tall), 3 * tx + min(tx, g.wide)
         at[k] += 1
+        next_tile(g, &image, &ty, &tx)
 
 
 def accepts(case) -> bool:
@@ -241,19 +311,37 @@ def accepts(case) -> bool:
     return (case.kh, case.kw, case.sh, case.sw, case.dh, case.dw, case.groups) == (3, 3, 1, 1, 1, 1, 1)
 
 
-def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="auto", int threads=1):
+cdef cnp.ndarray moments_of(object array, Py_ssize_t channels):
+    """`array` if it can take the moments of this many channels, or None."""
+    if array is None:
+        return None
+    cdef cnp.ndarray out = array
+    if out.dtype != np.float64 or np.shape(out) != (2, channels) or not (out.flags.c_contiguous and out.flags.writeable):
+        raise ArgumentError(f"conv2d: moments must be a writeable float64 array (2, {channels}) in C order, "
+                            f"got {out.dtype} {np.shape(out)}, strides {array.strides}")
+    return out
+
+
+def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str schedule="auto", int threads=1):
     """Return y of shape case.y_shape, channels-last, by F(4x4,3x3); needs accepts(case).
 
+    `moments`, float64 (2, co) in C order, receives the mean of each channel of y and the sum of its squared distances from it,
+    taken while y is in L1; the same bits whatever the schedule and the threads.
     Costs a quarter of case.macs plus the transforms. The error against float64 is about 1e-6 of the output's rms in float32.
     """
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
+    cdef cnp.ndarray taken = moments_of(moments, case.co)
     cdef const fc_ukr *u = table(xs.itemsize)
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
     cdef Winograd p
     if y.size == 0:
+        if taken is not None:
+            unrecorded("moments of nothing")
+            taken.fill(0)
         return y
+    p.moments = NULL if taken is None else <double *>cnp.PyArray_BYTES(taken)
     p.w = weights_of(u, ws, 1)
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
@@ -262,7 +350,7 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, str schedule="aut
     p.tiles = case.batch * p.tiling.per_image
     set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, 0, 0)
-    run(u, &p, schedule, team(case.macs, threads), (y, xs, ws, bias))
+    run(u, &p, schedule, team(case.macs, threads), (y, taken, xs, ws, bias))
     return y
 
 
@@ -280,7 +368,7 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     p.w.data += 2 * (p.w.s_r + p.w.s_s) * u.item  # rotated: the last tap first
     p.w.s_r, p.w.s_s = -p.w.s_r, -p.w.s_s
-    p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
+    p.src, p.dst, p.bias, p.moments, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, NULL, 0
     p.depth, p.n_out = case.co, case.ci
     p.tiling = tiling(case.ih, case.iw)
     p.tiles = case.batch * p.tiling.per_image

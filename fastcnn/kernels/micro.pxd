@@ -26,7 +26,8 @@ cdef extern from "ukr.h" nogil:
         double weight[6][3]
 
     ctypedef struct fc_winograd_tile:
-        Py_ssize_t image, y, x
+        Py_ssize_t image, y, x, number
+        int part, opens
 
     ctypedef struct fc_winograd_block:
         const fc_winograd_tile *tiles
@@ -144,8 +145,9 @@ cdef extern from "ukr.h" nogil:
         void winograd_weight(void *u, Py_ssize_t u_slice, const void *w, Py_ssize_t s_out, Py_ssize_t s_in, Py_ssize_t s_r,
                              Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
-        void winograd_output(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
+        void winograd_output(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
                              const fc_winograd_points *p) noexcept nogil
+        void winograd_moments(double *mean, double *m2, const void *moments, double count, Py_ssize_t n) noexcept nogil
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
                          const fc_winograd_points *p) noexcept nogil

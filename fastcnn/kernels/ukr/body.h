@@ -33,6 +33,7 @@ const fc_ukr FC_FN(table) = {
     .winograd_weight = FC_FN(winograd_weight),
     .winograd_input = FC_FN(winograd_input),
     .winograd_output = FC_FN(winograd_output),
+    .winograd_moments = FC_FN(winograd_moments),
     .winograd_dy = FC_FN(winograd_dy),
     .winograd_dw = FC_FN(winograd_dw),
     .relu = FC_FN(relu),

@@ -27,9 +27,11 @@ typedef struct {
     double weight[6][3]; /* G */
 } fc_winograd_points;
 
-/* First output pixel of a Winograd tile. */
+/* A Winograd tile: its first output pixel, its number in the block before they were sorted by kind, and for the moments of the
+ * outputs the part of the block to which it belongs; `opens`: no tile of that part stands before it. */
 typedef struct {
-    ptrdiff_t image, y, x;
+    ptrdiff_t image, y, x, number;
+    int part, opens;
 } fc_winograd_tile;
 
 /* A block of Winograd tiles of one batch of images. Tiles start[k] <= t < start[k + 1] are of kind k; the outputs of the kinds are
@@ -201,8 +203,9 @@ typedef struct {
     void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r,
                             ptrdiff_t s_s, ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
-    void (*winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
+    void (*winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
                             const fc_winograd_points *p);
+    void (*winograd_moments)(double *mean, double *m2, const void *moments, double count, ptrdiff_t n);
     void (*winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_dw)(void *panel, ptrdiff_t panel_tap, const void *m, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
                         const fc_winograd_points *p);

@@ -191,9 +191,44 @@ static void FC_FN(winograd_input)(void *v, const void *x, const fc_winograd_bloc
     FC_FN(winograd_input_kind)(v, x, blk, p, start[3], start[4], 5, 5);
 }
 
-INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, int relu, const fc_winograd_block *blk,
-                                        const fc_winograd_points *p, ptrdiff_t first, ptrdiff_t stop, const int ny,
-                                        const int nx) {
+/* Add the outputs of a tile, as they were just stored, to the moments of its part: [centre, sum of distances, sum of their squares]
+ * [NR]. The centre is the mean of the first tile: however large the mean of all, squares do not cancel. */
+INLINE void FC_FN(winograd_tile_moments)(real *acc, const real *y, const fc_winograd_block *blk, ptrdiff_t rows, ptrdiff_t cols,
+                                         ptrdiff_t n, const int opens) {
+    vec centre = splat(0), sum = splat(0), square = splat(0);
+    if (opens) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t k = 0; k < cols; k++) centre += load_part(y + i * blk->row_stride + k * blk->pixel_stride, n);
+        centre *= splat((real)1 / (real)(rows * cols));
+        store(acc, centre);
+    } else {
+        centre = load(acc);
+        sum = load(acc + NR);
+        square = load(acc + 2 * NR);
+    }
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t k = 0; k < cols; k++) {
+            const vec d = load_part(y + i * blk->row_stride + k * blk->pixel_stride, n) - centre;
+            sum += d;
+            square += d * d;
+        }
+    store(acc + NR, sum);
+    store(acc + 2 * NR, square);
+}
+
+/* Mean and centred sum of squares of `count` values in each of n channels of a part. */
+static void FC_FN(winograd_moments)(double *mean, double *m2, const void *moments, double count, ptrdiff_t n) {
+    const real *acc = moments;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        const double sum = (double)acc[NR + j], rest = sum / count;
+        mean[j] = (double)acc[j] + rest;
+        m2[j] = (double)acc[2 * NR + j] - rest * sum;
+    }
+}
+
+INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, int relu, real *moments,
+                                        const fc_winograd_block *blk, const fc_winograd_points *p, ptrdiff_t first,
+                                        ptrdiff_t stop, const int ny, const int nx) {
     const real a = (real)p->a, b = (real)p->b;
     for (ptrdiff_t t = first; t < stop; t++) {
         const fc_winograd_tile at = blk->tiles[t], then = blk->tiles[t + 1 < stop ? t + 1 : t];
@@ -238,18 +273,25 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
                     store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, left);
                 }
             }
+            if (moments) {
+                real *acc = moments + at.part * 3 * NR + c;
+                if (at.opens || rows < ny - 2 || cols < nx - 2 || left < LANES)
+                    FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
+                else
+                    FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, 0);
+            }
         }
     }
 }
 
-/* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image. */
-static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, int relu, const fc_winograd_block *blk,
-                                   const fc_winograd_points *p) {
+/* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image; moments[part][3][NR] of y unless NULL. */
+static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments,
+                                   const fc_winograd_block *blk, const fc_winograd_points *p) {
     const ptrdiff_t *start = blk->start;
-    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[0], start[1], 5, 6);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[1], start[2], 6, 6);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[2], start[3], 6, 5);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, blk, p, start[3], start[4], 5, 5);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[0], start[1], 5, 6);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[1], start[2], 6, 6);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[2], start[3], 6, 5);
+    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[3], start[4], 5, 5);
 }
 
 /* G' d for the weight gradient F(3x3,4x4): 4 -> 6. */
