@@ -152,16 +152,22 @@ cdef void take_moments(const Norm *p, double *mean, double *m2) noexcept nogil:
 
 
 cdef void run_all(const Norm *p, const fc_norm_job *rows, bint backward) noexcept nogil:
-    """An elementwise pass over all of x, last rows first: what the pass before read last is still in cache."""
+    """An elementwise pass over all of x: a thread takes the rows of its earlier pass, or of its share of the convolution that
+    made x, and begins with the last, which its own cache still has."""
     cdef Py_ssize_t step = max(<Py_ssize_t>1, RUN_BYTES // (rows.width * p.u.item)) * rows.width
-    cdef Py_ssize_t total = p.columns.rows * p.columns.channels, tasks = (total + step - 1) // step, task, at
-    cdef unsigned long long floats = 0
-    with parallel(num_threads=p.threads):
-        floats = fc_flush()
-        for task in prange(tasks, schedule="static"):
-            at = (tasks - 1 - task) * step
-            run_one(p.u, rows, at, min(step, total - at), backward)
-        fc_restore(floats)
+    cdef Py_ssize_t total = p.columns.rows * p.columns.channels, tasks = (total + step - 1) // step, share, first, last
+    for share in prange(p.threads, num_threads=p.threads, schedule="static"):
+        first, last = share * tasks // p.threads, (share + 1) * tasks // p.threads
+        run_share(p.u, rows, first * step, min(last * step, total), step, backward)
+
+
+cdef void run_share(const fc_ukr *u, const fc_norm_job *rows, Py_ssize_t first, Py_ssize_t last, Py_ssize_t step,
+                    bint backward) noexcept nogil:
+    cdef unsigned long long floats = fc_flush()
+    cdef Py_ssize_t task
+    for task in range((last - first + step - 1) // step - 1, -1, -1):
+        run_one(u, rows, first + task * step, min(step, last - first - task * step), backward)
+    fc_restore(floats)
 
 
 cdef void run_one(const fc_ukr *u, const fc_norm_job *all_, Py_ssize_t at, Py_ssize_t n, bint backward) noexcept nogil:
