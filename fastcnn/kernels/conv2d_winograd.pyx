@@ -216,7 +216,7 @@ cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
 
 
 cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held) except -1:
-    cdef Py_ssize_t panels, share, size, limit
+    cdef Py_ssize_t panels, share, size, limit, chunk
     cdef Block scratch, parts
     if schedule not in ("auto", "fused", "stationary"):
         raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
@@ -226,8 +226,9 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held
     if p.v_row * u.item % 4096 == 0:
         p.v_row += u.lanes
     limit = max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr)
-    # A chunk is a quarter of a block at most; 8 of them, or a multiple, make equal shares for 2, 4 and 8 threads.
-    p.chunks = min(((p.tiles + limit // 4 - 1) // (limit // 4) + 7) // 8 * 8, p.tiles)
+    # A chunk is a block where there are many, else a quarter; a multiple of 8 makes equal shares for 2, 4 and 8 threads.
+    chunk = limit if p.tiles >= 60 * limit else limit // 4
+    p.chunks = min(((p.tiles + chunk - 1) // chunk + 7) // 8 * 8, p.tiles)
     divide(u, p, threads)
     panels = (p.panels + p.groups - 1) // p.groups
     p.count = (p.tiles + p.chunks - 1) // p.chunks
@@ -271,14 +272,14 @@ cdef Tiling tiling(Py_ssize_t height, Py_ssize_t width) noexcept nogil:
     return g
 
 
-cdef inline void next_tile(const Tiling *g, Py_ssize_t *image, Py_ssize_t *ty, Py_ssize_t *tx) noexcept nogil:
+cdef inline void next_tile(const Tiling *g, Py_ssize_t *sample, Py_ssize_t *ty, Py_ssize_t *tx) noexcept nogil:
     tx[0] += 1
     if tx[0] == g.across:
         tx[0] = 0
         ty[0] += 1
         if ty[0] * g.across == g.per_image:
             ty[0] = 0
-            image[0] += 1
+            sample[0] += 1
 
 
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,
@@ -286,24 +287,24 @@ cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start,
     """List `count` tiles, numbered along rows and images, sorted by kind; start as in fc_winograd_block."""
     cdef Py_ssize_t[2][2] kind
     cdef Py_ssize_t[4] at
-    cdef Py_ssize_t n, image = first // g.per_image, ty = first % g.per_image // g.across, tx = first % g.across, k
+    cdef Py_ssize_t _n, n, sample = first // g.per_image, ty = first % g.per_image // g.across, tx = first % g.across, k
     cdef fc_winograd_tile *tile
     kind[0][0], kind[0][1], kind[1][1], kind[1][0] = 3, 0, 1, 2  # [four rows][four columns]
     memset(start, 0, 5 * sizeof(Py_ssize_t))
-    for n in range(count):
+    for _n in range(count):
         start[1 + kind[ty < g.tall][tx < g.wide]] += 1
-        next_tile(g, &image, &ty, &tx)
+        next_tile(g, &sample, &ty, &tx)
     for k in range(4):
         start[k + 1] += start[k]
         at[k] = start[k]
-    image, ty, tx = first // g.per_image, first % g.per_image // g.across, first % g.across
+    sample, ty, tx = first // g.per_image, first % g.per_image // g.across, first % g.across
     for n in range(count):
         k = kind[ty < g.tall][tx < g.wide]
         tile = tiles + at[k]
-        tile.number, tile.image = n, image
+        tile.number, tile.image = n, sample
         tile.y, tile.x = 3 * ty + min(ty, g.tall), 3 * tx + min(tx, g.wide)
         at[k] += 1
-        next_tile(g, &image, &ty, &tx)
+        next_tile(g, &sample, &ty, &tx)
 
 
 def accepts(case) -> bool:

@@ -195,32 +195,38 @@ static void FC_FN(winograd_input)(void *v, const void *x, const fc_winograd_bloc
  * [NR]. The centre is the mean of the first tile: however large the mean of all, squares do not cancel. */
 INLINE void FC_FN(winograd_tile_moments)(real *acc, const real *y, const fc_winograd_block *blk, ptrdiff_t rows, ptrdiff_t cols,
                                          ptrdiff_t n, const int opens) {
-    vec centre = splat(0), sum = splat(0), square = splat(0);
+    /* four of each, so that no chain of additions leads from tile to tile */
+    vec centre = splat(0), sum[4] = {splat(0), splat(0), splat(0), splat(0)},
+        square[4] = {splat(0), splat(0), splat(0), splat(0)};
     if (opens) {
-        for (ptrdiff_t i = 0; i < rows; i++)
-            for (ptrdiff_t k = 0; k < cols; k++) centre += load_part(y + i * blk->row_stride + k * blk->pixel_stride, n);
-        centre *= splat((real)1 / (real)(rows * cols));
+        UNROLL
+        for (ptrdiff_t i = 0; i < rows; i++) UNROLL
+        for (ptrdiff_t k = 0; k < cols; k++) sum[k] += load_part(y + i * blk->row_stride + k * blk->pixel_stride, n);
+        centre = ((sum[0] + sum[1]) + (sum[2] + sum[3])) * splat((real)1 / (real)(rows * cols));
         store(acc, centre);
+        sum[0] = sum[1] = sum[2] = sum[3] = splat(0);
     } else {
         centre = load(acc);
-        sum = load(acc + NR);
-        square = load(acc + 2 * NR);
+        sum[0] = load(acc + NR);
+        square[0] = load(acc + 2 * NR);
     }
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t k = 0; k < cols; k++) {
-            const vec d = load_part(y + i * blk->row_stride + k * blk->pixel_stride, n) - centre;
-            sum += d;
-            square += d * d;
-        }
-    store(acc + NR, sum);
-    store(acc + 2 * NR, square);
+    UNROLL
+    for (ptrdiff_t i = 0; i < rows; i++) UNROLL
+    for (ptrdiff_t k = 0; k < cols; k++) {
+        const vec d = load_part(y + i * blk->row_stride + k * blk->pixel_stride, n) - centre;
+        sum[k] += d;
+        square[k] += d * d;
+    }
+    store(acc + NR, (sum[0] + sum[1]) + (sum[2] + sum[3]));
+    store(acc + 2 * NR, (square[0] + square[1]) + (square[2] + square[3]));
 }
 
 /* Mean and centred sum of squares of `count` values in each of n channels of a part. */
 static void FC_FN(winograd_moments)(double *mean, double *m2, const void *moments, double count, ptrdiff_t n) {
     const real *acc = moments;
+    const double share = 1 / count;
     for (ptrdiff_t j = 0; j < n; j++) {
-        const double sum = (double)acc[NR + j], rest = sum / count;
+        const double sum = (double)acc[NR + j], rest = sum * share;
         mean[j] = (double)acc[j] + rest;
         m2[j] = (double)acc[2 * NR + j] - rest * sum;
     }
@@ -275,10 +281,10 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
             }
             if (moments) {
                 real *acc = moments + at.part * 3 * NR + c;
-                if (at.opens || rows < ny - 2 || cols < nx - 2 || left < LANES)
-                    FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
+                if (rows == ny - 2 && cols == nx - 2 && left >= LANES)
+                    FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, at.opens);
                 else
-                    FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, 0);
+                    FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
             }
         }
     }
