@@ -18,7 +18,7 @@ from .plan_cache import default_path, load, store
 from .threads import get_num_threads
 
 MODES = ("estimate", "measure")
-ALGORITHMS = ("auto", "direct", "winograd", "depthwise", "batch", "reference")
+ALGORITHMS = ("auto", "direct", "winograd", "depthwise", "batch", "narrow", "reference")
 # Operations that are known to be slow when they run by definition.
 WARNED_OPS = (
     "conv2d_forward",
@@ -108,7 +108,7 @@ def use_algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"auto", "direct", "winograd", "depthwise", "batch", "reference"}
+    name : {"auto", "direct", "winograd", "depthwise", "batch", "narrow", "reference"}
         Where it does not take a case, "auto" decides. An algorithm named in a call comes first.
 
     Examples

@@ -21,6 +21,13 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t step[2]
         int past_cache
 
+    ctypedef struct fc_shift_job:
+        void *y
+        const void *t
+        const void *bias
+        Py_ssize_t ow, n, width, ld, taps, first, step
+        int relu
+
     ctypedef struct fc_winograd_points:
         double a, b
         double weight[6][3]
@@ -142,6 +149,7 @@ cdef extern from "ukr.h" nogil:
                         Py_ssize_t height, Py_ssize_t width, Py_ssize_t row_stride, Py_ssize_t pixel_stride, Py_ssize_t channels,
                         Py_ssize_t dst_pixel) noexcept nogil
         void add(void *dst, const void *src, Py_ssize_t n) noexcept nogil
+        void shift_row(const fc_shift_job *job) noexcept nogil
         void winograd_weight(void *u, Py_ssize_t u_slice, const void *w, Py_ssize_t s_out, Py_ssize_t s_in, Py_ssize_t s_r,
                              Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil

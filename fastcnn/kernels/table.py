@@ -28,6 +28,7 @@ from . import conv2d_batch as _batch
 from . import conv2d_depthwise as _depthwise
 from . import conv2d_direct as _direct
 from . import conv2d_direct_weight as _direct_weight
+from . import conv2d_narrow as _narrow
 from . import conv2d_winograd as _winograd
 from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
@@ -96,6 +97,25 @@ def _batch_pays(*args) -> bool:
     return c.batch >= 16 and c.ci >= 16 and c.co >= 16 and c.ih * c.iw <= 16 and c.kh * c.kw > 1
 
 
+def _narrow_accepts(direction: str) -> Callable[..., bool]:
+    if direction == "backward_weight":
+        return lambda a, b, *rest: _same_floats(a, b) and _narrow.accepts_weight(rest[-1], a.dtype.itemsize)
+    fits = _narrow.accepts if direction == "forward" else _narrow.accepts_data
+    return lambda a, b, *rest: _same_floats(a, b) and fits(rest[-1])
+
+
+def _narrow_pays(direction: str, least: float) -> Callable[..., bool]:
+    op, accepts = f"conv2d_{direction}", _narrow_accepts(direction)
+
+    def pays(*args) -> bool:
+        case = args[-1]
+        if not accepts(*args) or _depthwise.accepts(case) or _batch_pays(*args):
+            return False
+        return _narrow.gain(case, op, args[0].dtype.itemsize) > max(least, winograd_gain(case, op) * _winograd.accepts(case))
+
+    return pays
+
+
 def _reference_only(function) -> tuple[Impl, ...]:
     return (Impl("reference", function),)
 
@@ -142,6 +162,7 @@ def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]
 
 OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
+        Impl("narrow", _narrow.conv2d_narrow_forward, _narrow_accepts("forward"), True, _narrow_pays("forward", 1.15)),
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward")),
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
@@ -149,6 +170,13 @@ OPS: dict[str, tuple[Impl, ...]] = {
         *_reference_only(_conv.conv2d_forward),
     ),
     "conv2d_backward_data": (
+        Impl(
+            "narrow",
+            _narrow.conv2d_narrow_backward_data,
+            _narrow_accepts("backward_data"),
+            True,
+            _narrow_pays("backward_data", 1.15),
+        ),
         Impl("winograd", _winograd.conv2d_winograd_backward_data, _winograd_accepts, True, _winograd_pays("backward_data")),
         Impl("depthwise", _depthwise.conv2d_depthwise_backward_data, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_backward_data, _batch_accepts, True, _batch_pays),
@@ -156,6 +184,13 @@ OPS: dict[str, tuple[Impl, ...]] = {
         *_reference_only(_conv.conv2d_backward_data),
     ),
     "conv2d_backward_weight": (
+        Impl(
+            "narrow",
+            _narrow.conv2d_narrow_backward_weight,
+            _narrow_accepts("backward_weight"),
+            True,
+            _narrow_pays("backward_weight", 1.25),
+        ),
         Impl(
             "winograd",
             _winograd_weight.conv2d_winograd_backward_weight,

@@ -35,7 +35,7 @@ class Conv2d(Module):
     groups : int
         Divides both channel counts.
     bias : bool
-    algorithm : {"auto", "direct", "depthwise", "batch", "winograd", "reference"}
+    algorithm : {"auto", "direct", "depthwise", "batch", "narrow", "winograd", "reference"}
         Of all three directions; see `ops.conv2d`.
 
     Attributes

@@ -28,7 +28,7 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, a
         Zeros around the image.
     groups : int
         Blocks of channels that are not connected.
-    algorithm : {"auto", "direct", "depthwise", "batch", "winograd", "reference"}
+    algorithm : {"auto", "direct", "depthwise", "batch", "narrow", "winograd", "reference"}
         Of all three directions. "auto" takes the one that should be fastest (see `set_plan_mode`, `use_algorithm`). Depthwise:
         groups = ci = co. Winograd (3x3, stride 1) spreads Inf and NaN over tiles of 4 x 4 outputs and rounds up to 8 times as
         much as direct.

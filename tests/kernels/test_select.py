@@ -31,7 +31,7 @@ def test_a_geometry_is_looked_up_by_its_object(monkeypatch):
         args = [np.zeros(shape, ("f4", "f8")[i % 2]) for shape in (case.x_shape, case.w_shape)]
         chosen = select.choose("conv2d_forward", (*args, None, case))
         assert chosen is next(
-            impl for impl in select.OPS["conv2d_forward"] if impl.accepts(*args, None, case) and impl.pays(case)
+            impl for impl in select.OPS["conv2d_forward"] if impl.accepts(*args, None, case) and impl.pays(*args, None, case)
         )
         names.add(chosen.name)
     assert len(names) > 1

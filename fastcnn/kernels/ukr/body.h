@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "probe.h"
 #include "resample.h"
+#include "shift.h"
 #include "softmax.h"
 #include "update.h"
 #include "winograd.h"
@@ -30,6 +31,7 @@ const fc_ukr FC_FN(table) = {
     .unpack_run = FC_FN(unpack_run),
     .pack_image = FC_FN(pack_image),
     .add = FC_FN(add),
+    .shift_row = FC_FN(shift_row),
     .winograd_weight = FC_FN(winograd_weight),
     .winograd_input = FC_FN(winograd_input),
     .winograd_output = FC_FN(winograd_output),

@@ -170,6 +170,15 @@ typedef struct {
     ptrdiff_t width, first, last, y_pixel, x_pixel, n_ahead;
 } fc_depthwise_weight_job;
 
+/* A row of `ow` pixels of n channels from `width` rows of products, which are `taps` neighbouring pixels each; see shift.h. */
+typedef struct {
+    void *y;
+    const void *t, *bias; /* bias may be NULL */
+    ptrdiff_t ow, n, width, ld, taps;
+    ptrdiff_t first, step; /* product i, j belongs to pixel i * step + first + j */
+    int relu;
+} fc_shift_job;
+
 enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV }; /* of binary_row */
 
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
@@ -198,6 +207,8 @@ typedef struct {
     void (*pack_image)(void *dst, const void *src, ptrdiff_t y0, ptrdiff_t rows, ptrdiff_t x0, ptrdiff_t cols, ptrdiff_t height,
                        ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t pixel_stride, ptrdiff_t channels, ptrdiff_t dst_pixel);
     void (*add)(void *dst, const void *src, ptrdiff_t n);
+
+    void (*shift_row)(const fc_shift_job *job); /* shift.h */
 
     /* winograd.h */
     void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r,

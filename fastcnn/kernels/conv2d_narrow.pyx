@@ -1,0 +1,340 @@
+"""kernels.conv2d_narrow: convolution with few channels on one side, three directions: vectors that hold several kernel columns.
+
+Few output channels leave most lanes of a vector empty. Forward and backward-data multiply each source pixel with all columns of
+the kernel at once: the product of a row of pixels has kw * n columns, its depth is kernel rows times channels, and columns of
+neighbouring pixels are then added where they belong, in one pass over a row in L1. Only pixels inside the image are multiplied,
+so borders cost nothing, and no product is with a zero that is not in the operands [Vasudevan2017]. The weight gradient takes
+several neighbouring pixels of dy as one of as many channels, a convolution of another shape that conv2d_direct_weight computes,
+and adds what belongs to one tap. No groups. Same bits for any thread count.
+"""
+
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange, threadid
+from libc.string cimport memset
+
+from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
+from fastcnn.kernels.conv2d_direct_weight import conv2d_direct_backward_weight
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.gemm cimport team
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_shift_job, fc_tile_job, fc_ukr, table
+
+cnp.import_array()
+
+cdef enum:
+    PRODUCT_BYTES = 16 * 1024  # of the products of a few rows, which are read again from L1
+    TASKS = 4                  # least number for each thread, by cutting images into blocks of rows
+
+cdef struct Narrow:
+    # dst[n, y, x, k] = bias + sum over r, s, c of src[n, row, q, c] * w[k, c, r, s]; forward: row = y*sh - pt + r*dh and
+    # q = x - pl + s; data: y = row*sh - pt + r*dh and x = q*step - pl + s
+    const fc_ukr *u
+    Weights w                     # IN   n_out is n
+    const char *src               # IN   channels-last images
+    const char *bias              # IN   n, or NULL
+    char *dst                     # OUT  channels-last images
+    Py_ssize_t batch, height, width, depth, oh, ow, n
+    Py_ssize_t kh, kw, sh, dh, pt, first, step
+    bint backward, relu
+    Py_ssize_t *taps              # scratch: kernel rows in packed order, then their distances in src
+    char *packed                  # scratch: weights [panel][kernel row][depth][nr]
+    Py_ssize_t panels, ld         # of the kw * n columns
+    char *products                # scratch of each thread: [rows][width][ld]
+    Py_ssize_t rows, product_bytes
+    Py_ssize_t blocks             # of rows in an image
+    int threads
+
+
+cdef Py_ssize_t gcd(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    while b:
+        a, b = b, a % b
+    return a
+
+
+cdef void order_taps(const Narrow *p) noexcept nogil:
+    """Kernel rows so that those of one row of dst stand together, by ascending row of src."""
+    cdef Py_ssize_t classes = p.sh // gcd(p.sh, p.dh) if p.backward else 1, at = 0, c, r, i
+    for c in range(classes):
+        if p.backward:
+            for r in range(p.kh - 1, -1, -1):
+                if r % classes == c:
+                    p.taps[at] = r
+                    at = at + 1
+        else:
+            for r in range(p.kh):
+                p.taps[r] = r
+    for i in range(p.kh):
+        p.taps[p.kh + i] = i * (p.dh * classes // p.sh if p.backward else p.dh) * p.width * p.depth
+
+
+cdef void pack(const Narrow *p) noexcept nogil:
+    """Column j * n + k of the product is the tap of src that reaches pixel `first` + j, output channel k."""
+    cdef Py_ssize_t item = p.u.item, nr = p.u.nr, i, j, k, c, r, column
+    cdef const char *src
+    cdef char *dst
+    memset(p.packed, 0, p.panels * p.kh * p.depth * nr * item)
+    for i in range(p.kh):
+        for j in range(p.kw):
+            r = p.taps[i] * p.w.s_r + (j if p.backward else p.kw - 1 - j) * p.w.s_s
+            for k in range(p.n):
+                column = j * p.n + k
+                src = p.w.data + (r + k * p.w.s_out) * item
+                dst = p.packed + ((column // nr * p.kh + i) * p.depth * nr + column % nr) * item
+                for c in range(p.depth):
+                    if item == 4:
+                        (<float *>dst)[c * nr] = (<const float *>src)[c * p.w.s_in]
+                    else:
+                        (<double *>dst)[c * nr] = (<const double *>src)[c * p.w.s_in]
+
+
+cdef Py_ssize_t reach(const Narrow *p, Py_ssize_t y, Py_ssize_t *tap, Py_ssize_t *row) noexcept nogil:
+    """How many kernel rows reach row y of dst from inside src; the first of them in packed order, and its row."""
+    cdef Py_ssize_t i, at, count = 0
+    for i in range(p.kh):
+        if p.backward:
+            at = y + p.pt - p.taps[i] * p.dh
+            if at % p.sh:
+                continue
+            at = at // p.sh
+        else:
+            at = y * p.sh - p.pt + p.taps[i] * p.dh
+        if 0 <= at < p.height:
+            if count == 0:
+                tap[0], row[0] = i, at
+            count = count + 1
+    return count
+
+
+cdef void multiply(const Narrow *p, const char *src, char *products, Py_ssize_t rows, Py_ssize_t step, Py_ssize_t tap,
+                   Py_ssize_t count) noexcept nogil:
+    """The products of `rows` rows of dst, whose sources begin `step` rows apart, with `count` kernel rows each."""
+    cdef const fc_ukr *u = p.u
+    cdef fc_tile_job job
+    cdef Py_ssize_t panel
+    job.a, job.seg, job.nseg, job.kseg, job.bias = src, p.taps + p.kh, count, p.depth, NULL
+    job.rows, job.cols, job.c_row, job.ldc = rows, p.width, p.width * p.ld, p.ld
+    job.a_row, job.lda, job.ka, job.ldb = step * p.width * p.depth, p.depth, 1, u.nr
+    job.accumulate = job.relu = 0
+    for panel in range(p.panels):
+        job.n = u.lanes if p.kw * p.n - panel * u.nr <= u.lanes else u.nr
+        job.b = p.packed + (panel * p.kh + tap) * p.depth * u.nr * u.item
+        job.c = products + panel * u.nr * u.item
+        u.tile_rows(&job)
+
+
+cdef void rows_task(const Narrow *p, char *products, Py_ssize_t n, Py_ssize_t y0, Py_ssize_t y1) noexcept nogil:
+    """Rows y0..y1 of an image: as many at a time as have the same kernel rows and sources at one distance."""
+    cdef const fc_ukr *u = p.u
+    cdef const char *src = p.src + n * p.height * p.width * p.depth * u.item
+    cdef char *dst = p.dst + n * p.oh * p.ow * p.n * u.item
+    cdef fc_shift_job job
+    cdef Py_ssize_t y = y0, i, rows, count, tap = 0, row = 0, more, next_tap = 0, next_row = 0, step = 1 if p.backward else p.sh
+    job.bias, job.ow, job.n, job.ld, job.taps, job.first, job.step, job.relu = (
+        p.bias, p.ow, p.n, p.ld, p.kw, p.first, p.step, p.relu)
+    while y < y1:
+        count = reach(p, y, &tap, &row)
+        rows = 1
+        while rows < p.rows and y + rows < y1:
+            more = reach(p, y + rows, &next_tap, &next_row)
+            if more != count or (count > 0 and (next_tap != tap or next_row != row + rows * step)):
+                break
+            rows = rows + 1
+        job.width = p.width if count > 0 else 0
+        if count > 0:
+            multiply(p, src + row * p.width * p.depth * u.item, products, rows, step, tap, count)
+        for i in range(rows):
+            job.t = products + i * p.width * p.ld * u.item
+            job.y = dst + (y + i) * p.ow * p.n * u.item
+            u.shift_row(&job)
+        y = y + rows
+
+
+cdef int run_all(const void *job) noexcept nogil:
+    cdef const Narrow *p = <const Narrow *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    order_taps(p)
+    pack(p)
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.batch * p.blocks, schedule="static"):
+            rows_task(p, p.products + threadid() * p.product_bytes, t // p.blocks, t % p.blocks * p.oh // p.blocks,
+                      (t % p.blocks + 1) * p.oh // p.blocks)
+        fc_restore(floats)
+    return 0
+
+
+cdef int run(Narrow *p, tuple arrays) except -1:
+    cdef const fc_ukr *u = p.u
+    cdef Block taps, packed, products
+    p.panels = (p.kw * p.n + u.nr - 1) // u.nr
+    p.ld = u.lanes if p.kw * p.n <= u.lanes else p.panels * u.nr
+    p.rows = max(<Py_ssize_t>1, PRODUCT_BYTES // (p.width * p.ld * u.item))
+    p.product_bytes = apart((p.rows * p.width * p.ld + u.lanes) * u.item)
+    p.blocks = min(p.oh, (TASKS * p.threads + p.batch - 1) // p.batch) if p.threads > 1 else 1
+    taps, packed = block(2 * p.kh * sizeof(Py_ssize_t)), block(p.panels * p.kh * p.depth * u.nr * u.item)
+    products = block(p.threads * p.product_bytes)
+    p.taps, p.packed, p.products = <Py_ssize_t *>taps.data, packed.data, products.data
+    return emit(run_all, p, sizeof(Narrow), arrays)
+
+
+def accepts(case) -> bool:
+    """Whether forward can compute `case`: one group, kernel columns and windows side by side."""
+    return case.groups == 1 and case.dw == 1 and case.sw == 1
+
+
+def accepts_data(case) -> bool:
+    """Whether backward-data can compute `case`: one group, kernel columns side by side."""
+    return case.groups == 1 and case.dw == 1
+
+
+def accepts_weight(case, Py_ssize_t itemsize) -> bool:
+    """Whether backward-weight can compute `case`: one group, kernel columns side by side, a width with a divisor."""
+    return case.groups == 1 and case.dw == 1 and (case.ow == 0 or merged_pixels(case, table(itemsize).lanes) > 1)
+
+
+cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """a / b, rounded up."""
+    return (a + b - 1) // b
+
+
+def gain(case, str op, Py_ssize_t itemsize) -> float:
+    """Return the estimated time of the direct kernel over that of this one for a case that it accepts.
+
+    Counted in multiply-adds of one vector for each pixel; what a pixel costs besides is fitted to 19 shapes on two threads
+    (avx512, float32): 0.85 to 1.25 times the true gain in all but images of 7 x 7 (1.3).
+    """
+    cdef Py_ssize_t lanes = table(itemsize).lanes
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow, pixels, n
+    cdef double direct, narrow, rows
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow = case
+    if batch * oh * ow == 0:
+        return 0.0
+    if op == "conv2d_backward_weight":
+        pixels = merged_pixels(case, lanes)
+        return weight_cost(1, lanes, ci, co, kh, kw, sw, ow) / weight_cost(pixels, lanes, ci, co, kh, kw, sw, ow)
+    rows = <double>oh * kh * ih / (ih + pt + pb)  # pairs of a row of dy and a kernel row that meet inside the image
+    if op == "conv2d_forward":
+        direct = <double>oh * ow * (kh * kw * ci * above(co, lanes) + 8)
+        narrow = rows * iw * ci * above(kw * co, lanes) + <double>oh * ow * 20 * above(co, lanes)
+    else:
+        n = above(ci, lanes)
+        direct = <double>ih * iw * (<double>kh * kw * co * n / (sh * sw) + 8)
+        narrow = rows * ow * co * above(kw * ci, lanes) + <double>ih * iw * (20 if sw == 1 else 30) * n
+    return direct / narrow
+
+
+def conv2d_narrow_forward(x, w, b, case, *, bint relu=False, int threads=1):
+    """Return y of shape case.y_shape, channels-last, as conv2d_direct_forward does.
+
+    Costs a multiply-add for each lane of the vectors that hold kw * co columns, pixel of x, kernel row inside the image and
+    channel of x.
+    """
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape)
+    cdef cnp.ndarray ws = filters(w, case, xs.dtype)
+    cdef cnp.ndarray bias = biases(b, case, xs.dtype)
+    cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
+    cdef Narrow p
+    if y.size == 0:
+        return y
+    p.u, p.threads, p.backward, p.relu = table(xs.itemsize), team(case.macs, threads), False, relu
+    p.w = weights_of(p.u, ws, 1)
+    p.src, p.dst = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y)
+    p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
+    p.batch, p.depth, p.height, p.width, p.n, p.kh, p.kw, p.sh, _, p.pt, _, _, _, p.dh, _, _, p.oh, p.ow = case
+    p.first, p.step = case.pl - p.kw + 1, 1
+    run(&p, (y, xs, ws, bias))
+    return y
+
+
+def conv2d_narrow_backward_data(dy, w, case, *, int threads=1):
+    """Return dx of shape case.x_shape, channels-last, from dy of shape case.y_shape; cost as forward, ci in place of co."""
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray ws = filters(w, case, dys.dtype)
+    cdef cnp.ndarray dx = empty_nchw(case.batch, case.ci, case.ih, case.iw, dys.dtype.num)
+    cdef Narrow p
+    if dx.size == 0:
+        return dx
+    p.u, p.threads, p.backward, p.relu = table(dys.itemsize), team(case.macs, threads), True, False
+    p.w = weights_of(p.u, ws, 1)
+    p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
+    p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
+    p.src, p.dst, p.bias = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL
+    p.batch, p.n, p.oh, p.ow, p.depth, p.kh, p.kw, p.sh, p.step, p.pt, _, p.first, _, p.dh, _, _, p.height, p.width = case
+    p.first = -p.first
+    run(&p, (dx, dys, ws))
+    return dx
+
+
+cdef struct Fold:
+    # dw[k, e] = sum over pixels i of src[i * co + k, r, i * shift + e], e < row: a kernel row of channels
+    const char *src      # IN   [pixels * co][kh][src_row]
+    char *dw             # OUT  [co][kh][row]
+    Py_ssize_t pixels, co, kh, row, src_row, shift, item
+
+
+cdef int fold_all(const void *job) noexcept nogil:
+    cdef const Fold *p = <const Fold *>job
+    cdef Py_ssize_t t, i, e
+    cdef const char *src
+    cdef char *dst
+    cdef float f
+    cdef double d
+    cdef unsigned long long floats = fc_flush()
+    for t in range(p.co * p.kh):
+        src, dst = p.src + t * p.src_row * p.item, p.dw + t * p.row * p.item
+        for e in range(p.row):
+            if p.item == 4:
+                f = 0
+                for i in range(p.pixels):
+                    f += (<const float *>src)[i * (p.co * p.kh * p.src_row + p.shift) + e]
+                (<float *>dst)[e] = f
+            else:
+                d = 0
+                for i in range(p.pixels):
+                    d += (<const double *>src)[i * (p.co * p.kh * p.src_row + p.shift) + e]
+                (<double *>dst)[e] = d
+    fc_restore(floats)
+    return 0
+
+
+cdef double weight_cost(Py_ssize_t pixels, Py_ssize_t lanes, Py_ssize_t ci, Py_ssize_t co, Py_ssize_t kh, Py_ssize_t kw,
+                        Py_ssize_t sw, Py_ssize_t ow) noexcept nogil:
+    """Of the weight gradient of one row of dy when `pixels` of them count as one; fitted to nine shapes on two threads."""
+    cdef Py_ssize_t vectors = above(pixels * co, lanes)
+    cdef double width = 1 + 0.65 * (vectors - 1) + (0.35 * (vectors - 2) if vectors > 2 else 0)
+    return ow // pixels * (kh * (kw + (pixels - 1) * sw) * ci * width + 8)
+
+
+cdef Py_ssize_t merged_pixels(object case, Py_ssize_t lanes):
+    """How many pixels of dy count as one: a divisor of the width, at most four vectors; 1 where none can be merged."""
+    cdef Py_ssize_t pixels, best = 1
+    cdef Py_ssize_t ci = case.ci, co = case.co, kh = case.kh, kw = case.kw, sw = case.sw, ow = case.ow
+    for pixels in range(2, min(ow, 4 * lanes // co) + 1):
+        if ow % pixels == 0 and (best == 1 or weight_cost(pixels, lanes, ci, co, kh, kw, sw, ow)
+                                 < weight_cost(best, lanes, ci, co, kh, kw, sw, ow)):
+            best = pixels
+    return best
+
+
+def conv2d_narrow_backward_weight(dy, x, case, *, int threads=1):
+    """Return dw of logical shape case.w_shape (memory co, kh, kw, ci) from dy and x.
+
+    Costs (kw + (pixels - 1) * sw) / kw as many multiply-adds as conv2d_direct_backward_weight, in vectors of pixels * co.
+    """
+    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
+    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
+    cdef cnp.ndarray out = empty_nchw(case.co, case.ci, case.kh, case.kw, dys.dtype.num), wide
+    cdef Py_ssize_t pixels = merged_pixels(case, table(dys.itemsize).lanes)
+    cdef Fold p
+    if out.size == 0 or dys.size == 0:
+        out.fill(0)
+        return out
+    rows = dys.transpose(0, 2, 3, 1).reshape(case.batch, case.oh, case.ow // pixels, pixels * case.co)
+    merged = case._replace(co=pixels * case.co, ow=case.ow // pixels, kw=case.kw + (pixels - 1) * case.sw, sw=pixels * case.sw)
+    wide = conv2d_direct_backward_weight(rows.transpose(0, 3, 1, 2), xs, merged, threads=threads)
+    p.src, p.dw, p.item = cnp.PyArray_BYTES(wide), cnp.PyArray_BYTES(out), out.itemsize
+    p.pixels, p.co, p.kh, p.row, p.src_row = pixels, case.co, case.kh, case.kw * case.ci, merged.kw * case.ci
+    p.shift = case.sw * case.ci
+    emit(fold_all, &p, sizeof(p), (out, wide))
+    return out
