@@ -144,6 +144,14 @@ class DataLoader:
         return full + (rest > 0 and not self.drop_last)
 
     @property
+    def batches_left(self) -> int | None:
+        """Batches still to come in the epoch under way, at the present batch size; None with a batch_sampler."""
+        if self.batch_sampler is not None:
+            return None
+        full, rest = divmod(self._total() - self._position, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    @property
     def epoch(self) -> int:
         """The epoch under way, or the next one, from 0."""
         return self._epoch

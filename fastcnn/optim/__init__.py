@@ -3,8 +3,10 @@
 from . import lr_scheduler, schedule
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .batch_size import BatchGrowth, BatchSchedule
 from .layerwise import LAMB, LARS
 from .nadam import NAdam
+from .noise_scale import NoiseScale
 from .optimizer import Optimizer
 from .range_test import RangeTest, lr_range_test
 from .rmsprop import RMSprop
@@ -19,7 +21,10 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "BatchGrowth",
+    "BatchSchedule",
     "NAdam",
+    "NoiseScale",
     "Optimizer",
     "RMSprop",
     "RangeTest",

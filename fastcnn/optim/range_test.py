@@ -144,7 +144,7 @@ def lr_range_test(
     losses: list[float] = []
     smoothed: list[float] = []
     average, diverged = 0.0, False
-    with _restored(model, optimizer):
+    with restored(model, optimizer):
         model.train()
         for (x, y), lr in zip(_endless(loader), np.geomspace(lowest, highest, steps).tolist(), strict=False):
             value = (cross_entropy if loss is None else loss)(model(x), y)
@@ -183,12 +183,13 @@ def _endless(loader: Iterable) -> Iterator:
 
 
 @contextmanager
-def _restored(model, optimizer: Optimizer) -> Iterator[None]:
+def restored(model, optimizer: Optimizer | None) -> Iterator[None]:
     """Put model, optimizer and random generator back at the end."""
-    tensors = [*model.parameters(), *model.buffers(), *(p for group in optimizer.param_groups for p in group["params"])]
+    groups = [] if optimizer is None else optimizer.param_groups
+    tensors = [*model.parameters(), *model.buffers(), *(p for group in groups for p in group["params"])]
     values = [(t, t.data.copy(order="K"), t.grad) for t in dict.fromkeys(tensors)]
     modes = [(m, m.training) for m in model.modules()]
-    state, generator = copy.deepcopy(optimizer.state_dict()), rng.get_state()
+    state, generator = None if optimizer is None else copy.deepcopy(optimizer.state_dict()), rng.get_state()
     try:
         yield
     finally:
@@ -198,5 +199,6 @@ def _restored(model, optimizer: Optimizer) -> Iterator[None]:
             tensor.grad = grad
         for module, mode in modes:
             module.training = mode
-        optimizer.load_state_dict(state)
+        if optimizer is not None and state is not None:
+            optimizer.load_state_dict(state)
         rng.set_state(generator)

@@ -2,6 +2,7 @@
 
 from .averaged_model import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
 from .averaging import EMA, SWA
+from .batch_size import BatchSizes, best_batch_size
 from .callback import Callback
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import LearningCurve
@@ -18,6 +19,7 @@ __all__ = [
     "SWA",
     "Accuracy",
     "AveragedModel",
+    "BatchSizes",
     "BestModel",
     "CSVLog",
     "Callback",
@@ -34,6 +36,7 @@ __all__ = [
     "TensorBoardLog",
     "TopK",
     "Trainer",
+    "best_batch_size",
     "evaluate",
     "fit",
     "get_ema_multi_avg_fn",

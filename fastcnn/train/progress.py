@@ -37,7 +37,9 @@ class Bar(Callback):
         self._progress.start()
 
     def on_step_end(self, trainer) -> None:
-        self._progress.update(self._task, completed=trainer.batches_done)
+        later = max(0, trainer.epochs - len(trainer.history) - 1) * len(trainer.loader)
+        total = trainer.batches_done + trainer.batches_left + later  # the batch size may have changed
+        self._progress.update(self._task, total=total, completed=trainer.batches_done)
 
     def on_epoch_end(self, trainer, epoch) -> None:
         self._progress.console.print(str(epoch), highlight=False)

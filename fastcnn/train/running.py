@@ -43,20 +43,26 @@ def resumable(loader) -> bool:
     return callable(getattr(loader, "state_dict", None)) and callable(getattr(loader, "load_state_dict", None))
 
 
+def batches_left(loader, done: int) -> int:
+    """Return how many batches of the epoch are still to come after `done`, at the present batch size."""
+    left = getattr(loader, "batches_left", None)
+    return len(loader) - done if left is None else left
+
+
 def groups(loader, size: int, *, skip: int) -> Iterator[list]:
     """Yield lists of `size` batches, the last may be shorter; after `skip` batches of an epoch that was stopped within.
 
     A loader with a position goes on from it; of others the first `skip` batches are drawn again and left out.
     """
-    left = len(loader) - skip
+    done = skip
     if skip and resumable(loader):
         loader.load_state_dict(loader.state_dict())
         skip = 0
     batches = islice(loader, skip, None)
     for first in batches:
         # not one more than there are: that would move a loader on to the next epoch, and a checkpoint saves its position
-        group = [first, *islice(batches, max(0, min(size, left) - 1))]
-        left -= len(group)
+        group = [first, *islice(batches, max(0, min(size - 1, batches_left(loader, done + 1))))]
+        done += len(group)
         yield group
 
 

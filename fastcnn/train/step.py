@@ -7,8 +7,10 @@ from math import isfinite
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError, StateError
-from ..nn.clip import clip_grad_norm_, clip_grad_value_
+from ..autograd import Tensor
+from ..errors import ArgumentError, DtypeError, ShapeError, StateError
+from ..nn.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
+from ..optim import NoiseScale
 from .metrics import classes_of
 
 
@@ -29,11 +31,15 @@ class Step:
                 raise ArgumentError(f"Trainer: {name} must be a finite number above 0 or None, got {limit!r}")
         self.model, self.optimizer, self.criterion = model, optimizer, criterion
         self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.join = False  # run the batches of an update as one
+        self.noise: NoiseScale | None = None  # is told the norms of the first batch's gradient and of the whole
         self.loss, self.count = float("nan"), 0
 
     def __call__(self, batches: list, where: Callable[[], str]) -> int:
         """Update the weights by the mean gradient over all samples of `batches`; return how many of them were right."""
-        count, total, right = sum(len(y) for _, y in batches), 0.0, 0
+        if self.join and len(batches) > 1:
+            batches = [joined(batches)]
+        count, total, right, first = sum(len(x) for x, _ in batches), 0.0, 0, None
         for number, (x, y) in enumerate(batches):
             logits = self.model(x)
             value = self.criterion(logits, y)
@@ -45,19 +51,36 @@ class Step:
             if len(batches) == 1:
                 value.backward()
             else:  # the share of these samples in the mean over all
-                value.backward(np.full(value.shape, len(y) / count, value.dtype))
-            total += loss * len(y)
+                value.backward(np.full(value.shape, len(x) / count, value.dtype))
+            total += loss * len(x)
             right += right_answers(logits, y)
+            if self.noise is not None and number == 0 and len(x) < count:
+                first = self._norm() * count / len(x)
+        whole = None if first is None else self._norm()
         if self.clip_value is not None:
             clip_grad_value_(self._parameters(), self.clip_value)
         if self.clip_norm is not None:
             clip_grad_norm_(self._parameters(), self.clip_norm)
         self.optimizer.step()
+        if self.noise is not None and first is not None and whole is not None:
+            self.noise.update(first, len(batches[0][0]), whole, count)
         self.loss, self.count = total / count, count
         return right
 
+    def _norm(self) -> float:
+        return get_total_norm([p.grad for p in self._parameters() if p.grad is not None]).item()
+
     def _parameters(self) -> list:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+
+def joined(batches: list):
+    """Return the batches as one."""
+    images, targets = zip(*batches, strict=True)
+    arrays = [x.data if isinstance(x, Tensor) else np.asarray(x) for x in images]
+    if any(not isinstance(y, np.ndarray) for y in targets):
+        raise DtypeError(f"Trainer: join needs targets that are arrays, got {type(targets[0]).__name__}")
+    return Tensor(np.concatenate(arrays)), np.concatenate(targets)
 
 
 def right_answers(logits, y) -> int:

@@ -17,7 +17,7 @@ from .history import Epoch, History
 from .interrupt import on_interrupt
 from .metrics import Accuracy, Loss, Metric
 from .progress import display
-from .running import Running, Snapshot, groups
+from .running import Running, Snapshot, batches_left, groups
 from .step import Step
 
 
@@ -45,7 +45,10 @@ class Trainer:
         Further figures of the validation. Those that are numbers go into `Epoch.metrics`.
     accumulate : int
         Batches per update. The gradient is that of the mean over all their samples, as of one large batch; batch normalisation
-        still sees each batch alone.
+        still sees each batch alone, unless `join`.
+    join : bool
+        Run the batches of an update as one: batch normalisation sees all of them, and the update is exactly that of the large
+        batch. It needs the memory of the large batch; `autograd.checkpoint` in the model lowers that.
     clip_norm, clip_value : float, optional
         Limits to the norm of all gradients together, and to each of their elements, before each update.
     callbacks : iterable of Callback or callable
@@ -87,6 +90,7 @@ class Trainer:
         validation_loss: Callable | None = None,
         metrics: Mapping[str, Metric] | None = None,
         accumulate: int = 1,
+        join: bool = False,
         clip_norm: float | None = None,
         clip_value: float | None = None,
         callbacks: Iterable = (),
@@ -105,18 +109,28 @@ class Trainer:
         self.callbacks: list[Callback] = sorted(
             map(as_callback, [*display(progress), *callbacks]), key=lambda callback: callback.order
         )
-        self.history, self.step, self.epochs = History(), 0, 0
+        self.history, self.step, self.epochs, self._batches = History(), 0, 0, 0
         self.last_loss = self.last_lr = float("nan")
         self.interrupted = self._stopping = False
         self.average = None  # what `averaged` puts in the place of the weights, set by train.EMA
         self._running = Running()
         self._update = Step(model, optimizer, F.cross_entropy if loss is None else loss, clip_norm, clip_value)
+        self._update.join, self._update.noise = bool(join), getattr(schedule, "noise", None)
+        if self._update.noise is not None and (accumulate < 2 or join):
+            raise ArgumentError(
+                "Trainer: the noise scale is measured from accumulated batches; give accumulate=2 or more, no join"
+            )
         self._hooks: dict[str, list[Callable]] = {}
 
     @property
     def batches_done(self) -> int:
         """Batches done in all epochs."""
-        return len(self.history) * len(self.loader) + self._running.batches
+        return self._batches + self._running.batches
+
+    @property
+    def batches_left(self) -> int:
+        """Batches still to come in the epoch under way, at the present batch size."""
+        return batches_left(self.loader, self._running.batches)
 
     def fit(self, epochs: int) -> History:
         """Train until the history has `epochs` epochs, and return it.
@@ -188,6 +202,7 @@ class Trainer:
         return {
             "history": self.history.as_dicts(),
             "step": self.step,
+            "batches": self._batches,
             "running": self._running.state_dict(),
             "callbacks": {name: callback.state_dict() for name, callback in self._named_callbacks()},
         }
@@ -200,7 +215,7 @@ class Trainer:
             if name in state["callbacks"]:
                 callback.load_state_dict(state["callbacks"][name])
         self.history.epochs[:] = history.epochs
-        self._running, self.step = running, step
+        self._running, self.step, self._batches = running, step, int(state["batches"])
 
     def _named_callbacks(self) -> list[tuple[str, Callback]]:
         kinds = [type(callback).__name__ for callback in self.callbacks]
@@ -217,6 +232,7 @@ class Trainer:
             return
         epoch = Epoch(len(self.history) + 1, **running.figures(), **figures)
         self.history.epochs.append(epoch)
+        self._batches += running.batches
         self._running = Running()
         if self.schedule is not None and self.schedule_every == "epoch":
             if isinstance(self.schedule, ReduceLROnPlateau):

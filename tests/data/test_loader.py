@@ -219,3 +219,15 @@ def test_no_slower_than_slicing_an_array():
     pairs = [(seconds(loaded), seconds(sliced)) for _ in range(7)]
     # 1.25 allows for the noise of a shared machine; measured: 0.9 to 1.0
     assert min(ours for ours, _ in pairs) <= 1.25 * min(theirs for _, theirs in pairs)
+
+
+def test_batches_left():
+    loader = data.DataLoader(data.digits(size=8), 100, drop_last=True)
+    assert loader.batches_left == len(loader) == len(data.digits(size=8)) // 100
+    batches = iter(loader)
+    next(batches)
+    assert loader.batches_left == len(loader) - 1
+    loader.batch_size = 50
+    assert loader.batches_left == (len(data.digits(size=8)) - 100) // 50
+    sampler = data.BatchSampler(data.SequentialSampler(10), 3, False)
+    assert data.DataLoader(data.digits(size=8), batch_sampler=sampler).batches_left is None
