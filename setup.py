@@ -32,6 +32,8 @@ EXTENSIONS = {
     f"{KERNELS}/pixels": [],
     f"{KERNELS}/columns": [],
     f"{KERNELS}/batch_norm": [],
+    f"{KERNELS}/group_norm": [],
+    f"{KERNELS}/layer_norm": [],
     f"{KERNELS}/window": [],
     f"{KERNELS}/interpolate": [],
     f"{KERNELS}/max_pool2d": [],

@@ -86,6 +86,22 @@ def _batch_norm(rng):
     return _small(rng, 1, 2, 3, 5), _size(rng), _size(rng, low=2, high=20), _size(rng, high=20)
 
 
+def _grouped(rng):
+    """(groups, channels)."""
+    groups = _small(rng, 1, 1, 2, 3, 4, 8)
+    return groups, groups * _size(rng, high=65 // groups)
+
+
+def _group_norm(rng):
+    groups, channels = _grouped(rng)
+    return (_small(rng, 0, 1, 2, 3, 5), channels, _size(rng, low=2, high=20), _size(rng, high=20)), groups
+
+
+def _layer_norm(rng):
+    groups, channels = _grouped(rng)
+    return (_size(rng, low=0), channels), groups
+
+
 def _adaptive(rng):
     shape = _small(rng, 1, 2, 3), _size(rng), _size(rng, high=20), _size(rng, high=20)
     return shape, ((1, 1) if rng.random() < 0.3 else (_size(rng, high=9), _size(rng, high=9)))
@@ -124,6 +140,8 @@ FAMILIES = {
     "interpolate": _interpolate,
     "relu": _relu,
     "batch_norm": _batch_norm,
+    "group_norm": _group_norm,
+    "layer_norm": _layer_norm,
     "cross_entropy": _cross_entropy,
     "to": _images,
 }

@@ -143,7 +143,8 @@ def compare(op: str, got: tuple, want: tuple, *, dtype: str, length: int, exact:
         _compare_values(f"output {i}", g, w, eps=eps, length=length, exact=exact, floor=floor, winograd=winograd)
 
 
-FLUSHING = ("activation_", "cross_entropy_", "conv2d_", "gemm", "batch_norm_")  # beginnings of the names of operations
+# Beginnings of the names of operations.
+FLUSHING = ("activation_", "cross_entropy_", "conv2d_", "gemm", "batch_norm_", "group_norm_", "layer_norm_")
 
 
 def flushed(values):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastcnn.ops.resampling import taps
-from fastcnn.reference import activation, adaptive_max_pool2d, avg_pool2d, batch_norm, cross_entropy, max_pool2d
+from fastcnn.reference import activation, adaptive_max_pool2d, avg_pool2d, batch_norm, cross_entropy, group_norm, max_pool2d
 
 EPS = 1e-5  # of batch_norm
 
@@ -134,6 +134,43 @@ def _batch_norm_inference(shape, draw):
     return draw(shape), draw.or_none(shape[1]), draw.or_none(shape[1]), draw(shape[1]), abs(draw(shape[1])), EPS
 
 
+def _group_norm_forward(case, draw):
+    (shape, groups), c = case, case[0][1]
+    return draw(shape), groups, draw.or_none(c), draw.or_none(c), EPS
+
+
+def _group_norm_backward(case, draw):
+    (shape, groups), x = case, draw(case[0])
+    _, mean, rstd = group_norm.group_norm_forward(x, groups, None, None, EPS)
+    return draw(shape), x, groups, draw.or_none(shape[1]), mean, rstd
+
+
+def _layer_norm_backward(case, draw):
+    dy, x, groups, weight, mean, rstd = _group_norm_backward(case, draw)
+    return dy, x, weight, mean, rstd, groups
+
+
+def _values_per_group(case) -> int:
+    """Of the longest sum: over a group, or over all images for the gradients of weight and bias."""
+    (batch, channels, *pixels), groups = case
+    return max(channels // groups, batch, 1) * int(np.prod(pixels))
+
+
+def _norm_forward_scale(length, x, weight, rstd):
+    gain = _largest(np.ones(1) if weight is None else weight) * _largest(rstd)
+    return gain * _largest(x), _rms(x) / np.sqrt(length), 0.0
+
+
+def _group_norm_forward_scale(length, x, groups, weight, _bias, eps):
+    _, _, rstd = group_norm.group_norm_forward(x, groups, None, None, eps)
+    return _norm_forward_scale(length, x, weight, rstd)
+
+
+def _norm_backward_scale(length, dy, weight, rstd):
+    gain = _largest(np.ones(1) if weight is None else weight) * _largest(rstd)
+    return gain * _largest(dy), *(2 * _sum_of_one(length, dy))
+
+
 def _values_per_channel(shape) -> int:
     return max(int(np.prod(shape)) // shape[1], 1)
 
@@ -213,6 +250,22 @@ PROBLEMS: dict[str, Problem] = {
         _batch_norm_inference,
         lambda c: 2,
         scale=_batch_norm_inference_scale,
+    ),
+    "group_norm_forward": Problem(_group_norm_forward, _values_per_group, scale=_group_norm_forward_scale),
+    "group_norm_backward": Problem(
+        _group_norm_backward,
+        _values_per_group,
+        scale=lambda length, dy, x, groups, weight, mean, rstd: _norm_backward_scale(length, dy, weight, rstd),
+    ),
+    "layer_norm_forward": Problem(
+        lambda c, draw: (draw(c[0]), draw.or_none(c[0][1]), draw.or_none(c[0][1]), EPS, c[1]),
+        _values_per_group,
+        scale=lambda length, x, weight, bias, eps, groups: _group_norm_forward_scale(length, x, groups, weight, bias, eps),
+    ),
+    "layer_norm_backward": Problem(
+        _layer_norm_backward,
+        _values_per_group,
+        scale=lambda length, dy, x, weight, mean, rstd, groups: _norm_backward_scale(length, dy, weight, rstd),
     ),
     "cross_entropy_forward": Problem(
         lambda c, draw: (3 * draw(c[:2]), draw.labels(*c[:2]), c[2]),

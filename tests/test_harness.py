@@ -7,7 +7,7 @@ import pytest
 
 from fastcnn import threads
 from fastcnn.kernels.select import Impl
-from fastcnn.reference import batch_norm, conv2d, cross_entropy, layout, max_pool2d, relu
+from fastcnn.reference import batch_norm, conv2d, cross_entropy, group_norm, layout, max_pool2d, relu
 from fastcnn.reference.gemm import gemm
 
 from . import harness
@@ -120,6 +120,12 @@ def frozen_statistics(dy, x, weight, mean, var, eps):
     return (last_first(dx) if dx.ndim == 4 else dx), dweight, dbias
 
 
+def unweighted_means(dy, x, groups, weight, mean, rstd):
+    """Takes the means over a group of dy, not of weight * dy."""
+    dx, dweight, dbias = group_norm.group_norm_backward(dy, x, groups, None, mean, rstd)
+    return (dx if weight is None else last_first((dx * weight.reshape(-1, 1, 1)).astype(x.dtype))), dweight, dbias
+
+
 def unsmoothed(dloss, probs, target, label_smoothing):
     return cross_entropy.cross_entropy_backward(dloss, probs, target, 0.0)
 
@@ -165,6 +171,7 @@ PLANTED = {
     "input_modified": ("relu_forward", "vectors", input_modified),
     "unbiased_variance": ("batch_norm_forward", "images", unbiased_variance),
     "frozen_statistics": ("batch_norm_backward", "images", frozen_statistics),
+    "unweighted_means": ("group_norm_backward", "images", unweighted_means),
     "unsmoothed": ("cross_entropy_backward", "ten_smoothed", unsmoothed),
 }
 RIGHT = {

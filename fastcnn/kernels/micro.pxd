@@ -106,6 +106,19 @@ cdef extern from "ukr.h" nogil:
         double ceiling
         int relu, past_cache
 
+    ctypedef struct fc_run_norm_job:
+        void *out
+        void *mean
+        void *rstd
+        void *dweight
+        void *dbias
+        const void *x
+        const void *dy
+        const void *weight
+        const void *bias
+        Py_ssize_t rows, groups, n
+        double eps
+
     ctypedef struct fc_depthwise_job:
         void *y
         const void *w
@@ -185,6 +198,8 @@ cdef extern from "ukr.h" nogil:
         void norm_forward(const fc_norm_job *job) noexcept nogil
         void norm_sums(const fc_norm_job *job, double *sums, double *products) noexcept nogil
         void norm_backward(const fc_norm_job *job) noexcept nogil
+        void run_norm(const fc_run_norm_job *job) noexcept nogil
+        void run_norm_backward(const fc_run_norm_job *job) noexcept nogil
         double cross_entropy_row(void *probs, const void *logits, Py_ssize_t classes, Py_ssize_t target,
                                  double smoothing) noexcept nogil
         void cross_entropy_gradient_row(void *dlogits, const void *probs, Py_ssize_t classes, Py_ssize_t target, double dloss,

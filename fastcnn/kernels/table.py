@@ -15,7 +15,9 @@ from ..reference import batch_norm as _bn
 from ..reference import conv2d as _conv
 from ..reference import cross_entropy as _ce
 from ..reference import gemm as _gemm
+from ..reference import group_norm as _group
 from ..reference import interpolate as _interpolate
+from ..reference import layer_norm as _layer
 from ..reference import layout as _layout
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
@@ -34,7 +36,9 @@ from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
 from . import entry as _entry
 from . import gemm as _gemm_compiled
+from . import group_norm as _group_compiled
 from . import interpolate as _interpolate_compiled
+from . import layer_norm as _layer_compiled
 from . import layout as _layout_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
@@ -228,6 +232,10 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "batch_norm_forward": _vector_or_reference(_bn_compiled.batch_norm_forward, _batch_norm_reference),
     "batch_norm_backward": _vector_or_reference(_bn_compiled.batch_norm_backward, _batch_norm_backward_reference, _same_floats),
     "batch_norm_inference": _vector_or_reference(_bn_compiled.batch_norm_inference, _batch_norm_inference_reference),
+    "group_norm_forward": _vector_or_reference(_group_compiled.group_norm_forward, _group.group_norm_forward),
+    "group_norm_backward": _vector_or_reference(_group_compiled.group_norm_backward, _group.group_norm_backward, _same_floats),
+    "layer_norm_forward": _vector_or_reference(_layer_compiled.layer_norm_forward, _layer.layer_norm_forward),
+    "layer_norm_backward": _vector_or_reference(_layer_compiled.layer_norm_backward, _layer.layer_norm_backward, _same_floats),
     "cross_entropy_forward": _vector_or_reference(_ce_compiled.cross_entropy_forward, _ce.cross_entropy_forward),
     "cross_entropy_backward": _vector_or_reference(_ce_compiled.cross_entropy_backward, _ce.cross_entropy_backward, _same_floats),
     "to_channels_last": _vector_or_reference(_layout_compiled.to_channels_last, _layout.to_channels_last),

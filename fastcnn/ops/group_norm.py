@@ -1,12 +1,11 @@
-"""ops.group_norm: normalisation of groups of channels of each image. Papers: [Wu2018]."""
+"""ops.group_norm: normalisation of groups of channels of each image. Kernels: group_norm_forward, _backward. Papers: [Wu2018]."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ArgumentError, ShapeError
-from .normalisation import from_pixel_rows, group_means, parameter, pixel_rows
+from ..kernels import select as kernels
+from .normalisation import images, parameter
 from .operands import float_tensor, number, whole
 
 
@@ -29,7 +28,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5) -> Tensor:
 
     Notes
     -----
-    The normalised x is saved, and one number for each image and group.
+    x is saved, and two numbers for each image and group.
     """
     x = float_tensor("group_norm", "x", x)
     shape, groups = x.data.shape, whole("group_norm", "num_groups", num_groups)
@@ -47,35 +46,18 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5) -> Tensor:
 
 def _forward(x, w, b, case):
     groups, eps = case
-    rows = pixel_rows(x)
-    xhat = rows - group_means(rows, groups)
-    y = xhat * xhat
-    rstd = 1 / np.sqrt(group_means(y, groups) + x.dtype.type(eps))
-    xhat *= rstd
-    if w is None and b is None:
-        return from_pixel_rows(xhat, x.shape), (xhat, rstd, w, x.shape)
-    np.multiply(xhat, x.dtype.type(1) if w is None else w, out=y)
-    if b is not None:
-        y += b
-    return from_pixel_rows(y, x.shape), (xhat, rstd, w, x.shape)
+    if x.size == x.shape[0] * x.shape[1]:
+        y, mean, rstd = kernels.layer_norm_forward(x.reshape(x.shape[:2]), w, b, eps, groups)
+    else:
+        y, mean, rstd = kernels.group_norm_forward(images(x), groups, w, b, eps)
+    return y.reshape(x.shape), (x, w, mean, rstd)
 
 
 def _backward(dy, saved, case, needs):
-    xhat, rstd, w, shape = saved
-    g, groups = pixel_rows(dy), case[0]
-    dx = dw = None
-    product = g * xhat
-    if needs[1]:
-        dw = product.sum(axis=(0, 1))
-    db = g.sum(axis=(0, 1)) if needs[2] else None
-    if needs[0]:
-        if w is not None:
-            g = g * w
-            product *= w
-        mean, slope = group_means(g, groups), group_means(product, groups)
-        dx = np.multiply(xhat, -slope, out=product)
-        dx += g
-        dx -= mean
-        dx *= rstd
-        dx = from_pixel_rows(dx, shape)
-    return dx, dw, db
+    x, w, mean, rstd = saved
+    if x.size == x.shape[0] * x.shape[1]:
+        flat = x.shape[:2]
+        dx, dw, db = kernels.layer_norm_backward(dy.reshape(flat), x.reshape(flat), w, mean, rstd, case[0])
+    else:
+        dx, dw, db = kernels.group_norm_backward(images(dy), images(x), case[0], w, mean, rstd)
+    return dx.reshape(x.shape), dw, db

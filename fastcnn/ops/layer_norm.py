@@ -1,14 +1,11 @@
-"""ops.layer_norm: normalisation over the last axes. Papers: [Ba2016]."""
+"""ops.layer_norm: normalisation over the last axes. Kernels: layer_norm_forward, _backward. Papers: [Ba2016]."""
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ShapeError
-from .normalisation import parameter
+from ..kernels import select as kernels
+from .normalisation import flat, in_pixel_order, parameter, rows, unflat
 from .operands import float_tensor, number, whole
 
 
@@ -31,7 +28,7 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5) -> Tensor:
 
     Notes
     -----
-    The normalised x is saved, and one number for each row.
+    x is saved, and two numbers for each row. Whole images stay in channels-last memory, weight and bias are put into its order.
     """
     x = float_tensor("layer_norm", "x", x)
     given = normalized_shape if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
@@ -46,30 +43,14 @@ def layer_norm(x, normalized_shape, weight=None, bias=None, eps=1e-5) -> Tensor:
 
 def _forward(x, w, b, case):
     last, eps = case
-    size = math.prod(last)
-    rows = x.reshape(x.size // size, size)
-    xhat = rows - rows.mean(axis=1, keepdims=True)
-    rstd = 1 / np.sqrt(np.einsum("ij,ij->i", xhat, xhat)[:, None] / x.dtype.type(size) + x.dtype.type(eps))
-    xhat *= rstd
-    y = xhat if w is None else xhat * w.reshape(-1)
-    if b is not None:
-        y = y + b.reshape(-1)
-    return y.reshape(x.shape), (xhat, rstd, w, x.shape)
+    pixels = in_pixel_order(x, last)
+    y, mean, rstd = kernels.layer_norm_forward(rows(x, last, pixels), flat(w, pixels), flat(b, pixels), eps)
+    return unflat(y, x.shape, pixels), (x, w, mean, rstd)
 
 
 def _backward(dy, saved, case, needs):
-    xhat, rstd, w, shape = saved
-    last, g = case[0], dy.reshape(xhat.shape)
-    dx = dw = db = None
-    if needs[1]:
-        dw = np.einsum("ij,ij->j", g, xhat).reshape(last)
-    if needs[2]:
-        db = g.sum(axis=0).reshape(last)
-    if needs[0]:
-        g = g if w is None else g * w.reshape(-1)
-        slope = np.einsum("ij,ij->i", g, xhat)[:, None] / dy.dtype.type(math.prod(last))
-        dx = g - g.mean(axis=1, keepdims=True)
-        dx -= xhat * slope
-        dx *= rstd
-        dx = dx.reshape(shape)
-    return dx, dw, db
+    x, w, mean, rstd = saved
+    last = case[0]
+    pixels = in_pixel_order(x, last)
+    dx, dw, db = kernels.layer_norm_backward(rows(dy, last, pixels), rows(x, last, pixels), flat(w, pixels), mean, rstd)
+    return unflat(dx, x.shape, pixels), unflat(dw, last, pixels), unflat(db, last, pixels)

@@ -1,32 +1,47 @@
-"""ops.normalisation: what the norms over groups share: pixels as rows, means over groups of channels, parameters checked."""
+"""ops.normalisation: what the norms over groups share: their inputs in the order of memory, parameters checked."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ..autograd import Tensor
 from ..errors import ShapeError
+from ..kernels import select as kernels
+from ..kernels.strided import contiguous
 from .operands import same_dtype
 
 
-def pixel_rows(x):
-    """(batch, channels, ...) -> (batch, pixels, channels); a view of channels-last memory."""
-    return np.moveaxis(x, 1, -1).reshape(x.shape[0], math.prod(x.shape[2:]), x.shape[1])
+def images(x):
+    """(batch, channels, ...) with at least 3 axes -> (batch, channels, height, width), the order of the pixels kept."""
+    if x.ndim == 3:
+        return x[..., None]
+    return x if x.ndim == 4 else x.reshape(*x.shape[:2], math.prod(x.shape[2:-1]), x.shape[-1])
 
 
-def from_pixel_rows(rows, shape: tuple[int, ...]):
-    """The inverse of `pixel_rows`, in channels-last memory."""
-    return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
+def in_pixel_order(x, last) -> bool:
+    """Say whether the normalised axes are those of whole images, which stay in channels-last memory."""
+    return x.ndim == 4 and len(last) == 3 and not x.flags.c_contiguous
 
 
-def group_means(rows, groups: int):
-    """(batch, pixels, channels) -> (batch, 1, channels): for each channel the mean over the pixels and channels of its group."""
-    batch, pixels, channels = rows.shape
-    means = np.matmul(np.full((1, pixels), 1 / pixels, dtype=rows.dtype), rows).reshape(batch, 1, groups, channels // groups)
-    each = np.broadcast_to(means.mean(axis=3, keepdims=True), means.shape)
-    return each.reshape(batch, 1, channels)
+def rows(x, last, pixels: bool):
+    """(..., *last) -> (rows, values), the values in C order, or channels last for whole images."""
+    size = math.prod(last)
+    if pixels:
+        return kernels.to_channels_last(x).transpose(0, 2, 3, 1).reshape(-1, size)
+    return contiguous(x).reshape(-1, size)
+
+
+def flat(parameter, pixels: bool):
+    """A weight or bias -> (values,), in the order of `rows`; None stays None."""
+    return None if parameter is None else rows(parameter[None], parameter.shape, pixels)[0]
+
+
+def unflat(values, shape: tuple[int, ...], pixels: bool):
+    """The inverse of `rows` and `flat`."""
+    if not pixels:
+        return values.reshape(shape)
+    *batch, channels, height, width = shape
+    return values.reshape(*batch, height, width, channels).transpose(*range(len(batch)), -1, -3, -2)
 
 
 def parameter(op: str, x: Tensor, name: str, value, shape: tuple[int, ...]) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D_LAYERS, CONV2D_WIDTHS
-from .images import ACTIVATION, BATCH_NORM, IMAGES, RELU
+from .images import ACTIVATION, BATCH_NORM, GROUP_NORM, IMAGES, LAYER_NORM, RELU
 from .layouts import LAYOUT_ROWS, LAYOUTS, lay
 from .matrices import CROSS_ENTROPY, GEMM
 from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, POOL2D
@@ -24,8 +24,10 @@ __all__ = [
     "CONV2D_WIDTHS",
     "CROSS_ENTROPY",
     "GEMM",
+    "GROUP_NORM",
     "IMAGES",
     "INTERPOLATE",
+    "LAYER_NORM",
     "LAYOUTS",
     "LAYOUT_ROWS",
     "MAX_POOL2D",
@@ -45,6 +47,8 @@ CASES: dict[str, dict] = {
     **dict.fromkeys(("relu_forward", "relu_backward"), RELU),
     **dict.fromkeys(("activation_forward", "activation_backward"), ACTIVATION),
     **dict.fromkeys(("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"), BATCH_NORM),
+    **dict.fromkeys(("group_norm_forward", "group_norm_backward"), GROUP_NORM),
+    **dict.fromkeys(("layer_norm_forward", "layer_norm_backward"), LAYER_NORM),
     **dict.fromkeys(("cross_entropy_forward", "cross_entropy_backward"), CROSS_ENTROPY),
     **dict.fromkeys(("to_channels_last", "to_contiguous"), IMAGES),
 }

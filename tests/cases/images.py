@@ -18,6 +18,31 @@ BATCH_NORM: dict[str, tuple[int, ...]] = {
     "batch_0": (0, 4, 3, 3),
 } | {f"channels_{c}": (2, c, 3, 4) for c in CHANNEL_TAILS}
 
+GROUP_NORM: dict[str, tuple[tuple[int, int, int, int], int]] = {  # shape, groups
+    "images": ((3, 18, 6, 5), 3),
+    "one_group": ((2, 12, 5, 4), 1),
+    "each_channel": ((2, 17, 4, 4), 17),
+    "one_image": ((1, 32, 9, 7), 8),
+    "one_channel": ((3, 1, 5, 5), 1),
+    "one_pixel": ((5, 24, 1, 1), 3),
+    "many_channels": ((2, 260, 3, 3), 4),
+    "large_plane": ((2, 8, 64, 65), 2),
+    "large": ((5, 64, 30, 31), 32),
+    "wide": ((3, 640, 9, 9), 5),
+    "batch_0": ((0, 4, 3, 3), 2),
+} | {f"channels_{c}": ((2, c, 3, 4), 1) for c in CHANNEL_TAILS}
+
+LAYER_NORM: dict[str, tuple[tuple[int, int], int]] = {  # (rows, values), groups
+    "rows": ((19, 33), 1),
+    "groups": ((9, 60), 4),
+    "one_row": ((1, 100), 1),
+    "one_value": ((5, 1), 1),
+    "long_rows": ((3, 9001), 1),
+    "large": ((1100, 96), 1),
+    "large_groups": ((700, 128), 8),
+    "batch_0": ((0, 7), 1),
+} | {f"values_{n}": ((3, n), 1) for n in CHANNEL_TAILS}
+
 RELU: dict[str, tuple[int, ...]] = {
     "images": (2, 5, 7, 3),
     "vectors": (9, 13),

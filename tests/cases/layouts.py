@@ -16,6 +16,8 @@ LAYOUT_ROWS: dict[str, tuple[str, ...]] = {
     "interpolate": ("nearest_up", "bilinear_up", "bilinear_aligned"),
     "relu": ("images", "vectors", "three_axes"),
     "batch_norm": ("images", "vectors"),
+    "group_norm": ("images", "one_image"),
+    "layer_norm": ("rows", "groups"),
     "cross_entropy": ("ten_smoothed", "thousand"),
     "to": ("small", "large"),
 }

@@ -1,4 +1,4 @@
-"""tests.reference.test_reference_rest: gemm, relu, batch_norm, cross_entropy and layout by definition and by differences."""
+"""tests.reference.test_reference_rest: gemm, relu, the norms, cross_entropy and layout by definition and by differences."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastcnn.reference import precision
 from fastcnn.reference.batch_norm import batch_norm_backward, batch_norm_forward, batch_norm_inference
 from fastcnn.reference.cross_entropy import cross_entropy_backward, cross_entropy_forward
 from fastcnn.reference.gemm import gemm
+from fastcnn.reference.group_norm import group_norm_backward, group_norm_forward
 from fastcnn.reference.layout import to_channels_last, to_contiguous
 from fastcnn.reference.relu import relu_backward, relu_forward
 
@@ -87,6 +88,37 @@ def test_batch_norm_gradients(shape, affine):
 
     _, mean, var = batch_norm_forward(x, weight, bias, EPS)
     dx, dweight, dbias = batch_norm_backward(dy, x, weight, mean, var, EPS)
+    np.testing.assert_allclose(dx, numeric_gradient(loss, x), rtol=1e-6, atol=1e-7)
+    if affine:
+        np.testing.assert_allclose(dweight, numeric_gradient(lambda w: loss(x, weight=w), weight), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(dbias, numeric_gradient(lambda b: loss(x, bias=b), bias), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("shape", [(3, 4, 2, 3), (5, 8)])
+def test_group_norm_is_batch_norm_of_groups(shape, groups):
+    x, weight, bias = 3 + 2 * normal(shape), normal(shape[1], 1), normal(shape[1], 2)
+    y, mean, rstd = group_norm_forward(x, groups, weight, bias, EPS)
+    turned = np.moveaxis(x.reshape(shape[0] * groups, -1), 0, 1)  # values of a group x groups of all images
+    want, want_mean, want_var = batch_norm_forward(turned, None, None, EPS)
+    along = (-1, 1, 1)[: len(shape) - 1]
+    want = want.T.reshape(shape) * weight.reshape(along) + bias.reshape(along)
+    np.testing.assert_allclose(y, want, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(mean.ravel(), want_mean, rtol=1e-12)
+    np.testing.assert_allclose(rstd.ravel(), 1 / np.sqrt(want_var + EPS), rtol=1e-12)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", [(3, 4, 2, 3), (5, 8)])
+def test_group_norm_gradients(shape, affine):
+    x, dy = normal(shape), normal(shape, 1)
+    weight, bias = (normal(shape[1], 2), normal(shape[1], 3)) if affine else (None, None)
+
+    def loss(x, weight=weight, bias=bias):
+        return (dy * group_norm_forward(x, 2, weight, bias, EPS)[0]).sum()
+
+    _, mean, rstd = group_norm_forward(x, 2, weight, bias, EPS)
+    dx, dweight, dbias = group_norm_backward(dy, x, 2, weight, mean, rstd)
     np.testing.assert_allclose(dx, numeric_gradient(loss, x), rtol=1e-6, atol=1e-7)
     if affine:
         np.testing.assert_allclose(dweight, numeric_gradient(lambda w: loss(x, weight=w), weight), rtol=1e-6, atol=1e-7)

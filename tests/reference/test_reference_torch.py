@@ -8,7 +8,7 @@ import pytest
 from fastcnn.kernels import select
 
 from .. import harness
-from ..cases import ADAPTIVE, BATCH_NORM, CONV2D, CROSS_ENTROPY, MAX_POOL2D, POOL2D
+from ..cases import ADAPTIVE, BATCH_NORM, CONV2D, CROSS_ENTROPY, GROUP_NORM, LAYER_NORM, MAX_POOL2D, POOL2D
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -110,6 +110,24 @@ def test_batch_norm(name):
         same(g, t.grad)
     inference = F.batch_norm(x, running_mean, running_var, weight, bias)
     same(run("batch_norm_inference", x_, weight_, bias_, running_mean.numpy(), running_var.numpy(), 1e-5), inference)
+
+
+@pytest.mark.parametrize("op", ["group_norm", "layer_norm"])
+@pytest.mark.parametrize("number", range(6))
+def test_norms_of_groups(op, number):
+    table = {"group_norm": GROUP_NORM, "layer_norm": LAYER_NORM}[op]
+    shape, groups = list(table.values())[number]
+    x, weight, bias = leaves(normal(shape), normal(shape[1], 1), normal(shape[1], 2))
+    y = F.group_norm(x, groups, weight, bias) if np.prod(shape) > shape[0] * groups else bias + 0 * x * weight
+    dy = normal(shape, 3)
+    y.backward(torch.tensor(dy))
+    x_, weight_, bias_ = (t.detach().numpy() for t in (x, weight, bias))
+    rest = (groups, weight_, bias_, 1e-5) if op == "group_norm" else (weight_, bias_, 1e-5, groups)
+    got, mean, rstd = run(f"{op}_forward", x_, *rest)
+    same(got, y)
+    rest = (groups, weight_, mean, rstd) if op == "group_norm" else (weight_, mean, rstd, groups)
+    for g, t in zip(run(f"{op}_backward", dy, x_, *rest), (x, weight, bias), strict=True):
+        same(g, t.grad)
 
 
 @pytest.mark.parametrize("name", CROSS_ENTROPY)

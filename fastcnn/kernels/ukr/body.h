@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "probe.h"
 #include "resample.h"
+#include "run_norm.h"
 #include "shift.h"
 #include "softmax.h"
 #include "update.h"
@@ -59,6 +60,8 @@ const fc_ukr FC_FN(table) = {
     .norm_forward = FC_FN(norm_forward),
     .norm_sums = FC_FN(norm_sums),
     .norm_backward = FC_FN(norm_backward),
+    .run_norm = FC_FN(run_norm),
+    .run_norm_backward = FC_FN(run_norm_backward),
     .cross_entropy_row = FC_FN(cross_entropy_row),
     .cross_entropy_gradient_row = FC_FN(cross_entropy_gradient_row),
     .sgd = FC_FN(sgd),

@@ -113,6 +113,14 @@ static void FC_FN(fold)(double *out, const double *part, ptrdiff_t blocks, ptrdi
 
 enum { FC_FN(lanes) = FC_VBYTES * 8 / FC_BITS };
 
+/* All ones in the first n lanes. */
+INLINE ivec FC_FN(first_lanes)(ptrdiff_t n) {
+    ivec mask;
+    UNROLL
+    for (int i = 0; i < FC_FN(lanes); i++) mask[i] = i < n ? -1 : 0;
+    return mask;
+}
+
 INLINE void FC_FN(transpose_square)(vec v[FC_FN(lanes)]) {
     UNROLL
     for (int round = 1; round < FC_FN(lanes); round *= 2) {

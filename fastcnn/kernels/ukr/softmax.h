@@ -1,13 +1,5 @@
 /* kernels.ukr.softmax: softmax cross-entropy of one sample; included by body.h, no guard. */
 
-/* All ones in the first n lanes. */
-INLINE ivec FC_FN(first_lanes)(ptrdiff_t n) {
-    ivec mask;
-    UNROLL
-    for (int i = 0; i < FC_FN(lanes); i++) mask[i] = i < n ? -1 : 0;
-    return mask;
-}
-
 /* The largest of n values, n > 0; NaN may be passed over, it comes back as the exponential of itself. */
 INLINE real FC_FN(largest)(const real *x, ptrdiff_t n) {
     real found = x[0];

@@ -140,6 +140,17 @@ typedef struct {
     int past_cache; /* of an elementwise run: out is aligned to a vector, width a multiple of the lanes, and too large for caches */
 } fc_norm_job;
 
+/* Normalisation of runs of n values, `groups` of them in a row; see run_norm.h. */
+typedef struct {
+    void *out; /* y, backward: dx */
+    void *mean, *rstd; /* of each run: forward writes them, backward reads them */
+    void *dweight, *dbias; /* backward: groups * n sums that the rows are added to */
+    const void *x, *dy; /* dy: backward only */
+    const void *weight, *bias; /* groups * n values; may be NULL */
+    ptrdiff_t rows, groups, n;
+    double eps;
+} fc_run_norm_job;
+
 /* One row of outputs of a depthwise convolution, channels first <= c < last; see depthwise.h. */
 typedef struct {
     void *y; /* row */
@@ -252,6 +263,10 @@ typedef struct {
     void (*norm_forward)(const fc_norm_job *job);
     void (*norm_sums)(const fc_norm_job *job, double *sums, double *products);
     void (*norm_backward)(const fc_norm_job *job);
+
+    /* run_norm.h */
+    void (*run_norm)(const fc_run_norm_job *job);
+    void (*run_norm_backward)(const fc_run_norm_job *job);
 
     /* softmax.h */
     double (*cross_entropy_row)(void *probs, const void *logits, ptrdiff_t classes, ptrdiff_t target, double smoothing);
