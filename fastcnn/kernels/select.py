@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import ArgumentError
 from ..policy import asked, measured, state, timeable, warn_slow
 from ..threads import get_num_threads
+from .memory import empty
 from .table import OPS, Impl
 from .winograd import gain as winograd_gain
 
 CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight")
 MOST_KNOWN = 8192
+FLOAT64 = np.dtype(np.float64)
 SURE = 1.6  # estimates that differ by more are believed without a measurement
 _known: dict[tuple, tuple] = {}  # (op, id of the case, dtypes) -> (the case, implementation)
 
@@ -82,6 +86,19 @@ def runner_up(op: str, args: tuple, first: Impl) -> Impl | None:
         if impl.compiled and impl is not first and impl.accepts(*args) and near:
             return impl
     return None
+
+
+def conv2d_forward_moments(x, w, b, case, algorithm: str = "auto") -> tuple:
+    """Return y of conv2d_forward, and mean and centred sum of squares of each of its channels where the implementation has them.
+
+    float64 (2, co), for `batch_norm_forward`, which then reads y once less; None otherwise.
+    """
+    args = x, w, b, case
+    found = choose("conv2d_forward", args, algorithm)
+    if not found.moments:
+        return found.run(*args), None
+    moments = empty((2, case.co), FLOAT64)
+    return found.run(*args, moments=moments), moments
 
 
 def _public(op: str) -> Callable:

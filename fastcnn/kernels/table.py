@@ -61,7 +61,7 @@ class Impl(NamedTuple):
     """One implementation of an op.
 
     `accepts(*args)`: it can compute them; `pays(*args)`: it is worth choosing without being asked for; `compiled`: it takes
-    the keyword `threads`.
+    the keyword `threads`; `moments`: a convolution that takes the keyword of this name.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Impl(NamedTuple):
     accepts: Callable[..., bool] = _always
     compiled: bool = False
     pays: Callable[..., bool] = _always
+    moments: bool = False
 
     def run(self, *args, **options):
         """Call the function; a compiled one gets the thread count in force."""
@@ -136,7 +137,7 @@ def _clipped(y, relu, ceiling):
     return _np.minimum(_relu.relu_forward(y), y.dtype.type(ceiling)) if relu else y
 
 
-def _batch_norm_reference(x, weight, bias, eps, relu=False, ceiling=float("inf"), residual=None):
+def _batch_norm_reference(x, weight, bias, eps, relu=False, ceiling=float("inf"), residual=None, moments=None):
     y, mean, var = _bn.batch_norm_forward(x, weight, bias, eps)
     y = y if residual is None else y + residual
     return _clipped(y, relu, ceiling), mean, var

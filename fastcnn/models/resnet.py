@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import nn
-from ..nn.fusion import norm_activation
+from ..nn.fusion import conv_norm
 
 
 class BasicBlock(nn.Module):
@@ -21,8 +21,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         identity = x if self.downsample is None else self.downsample(x)
-        y = norm_activation(self.conv1(x), self.bn1, self.relu)
-        return norm_activation(self.conv2(y), self.bn2, self.relu, identity)
+        y = conv_norm(x, self.conv1, self.bn1, self.relu)
+        return conv_norm(y, self.conv2, self.bn2, self.relu, identity)
 
 
 class Bottleneck(nn.Module):
@@ -42,9 +42,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         identity = x if self.downsample is None else self.downsample(x)
-        y = norm_activation(self.conv1(x), self.bn1, self.relu)
-        y = norm_activation(self.conv2(y), self.bn2, self.relu)
-        return norm_activation(self.conv3(y), self.bn3, self.relu, identity)
+        y = conv_norm(x, self.conv1, self.bn1, self.relu)
+        y = conv_norm(y, self.conv2, self.bn2, self.relu)
+        return conv_norm(y, self.conv3, self.bn3, self.relu, identity)
 
 
 def _stage(block: type[BasicBlock] | type[Bottleneck], in_channels: int, channels: int, count: int, stride: int) -> nn.Sequential:
@@ -94,7 +94,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
-        x = self.maxpool(norm_activation(self.conv1(x), self.bn1, self.relu))
+        x = self.maxpool(conv_norm(x, self.conv1, self.bn1, self.relu))
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
         return self.fc(self.flatten(self.avgpool(x)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 
 from ..errors import DtypeError
-from .fusion import fuses, norm_activation, unseen
+from .fusion import conv_norm, fuses, measures, norm_activation, unseen
 from .module import Module
 
 
@@ -73,7 +72,9 @@ class _Numbered(Module):
 
 
 class Sequential(_Numbered):
-    """Modules applied one after the other; a ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory.
+    """Modules applied one after the other.
+
+    A ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory; in training a Conv2d before it takes its statistics.
 
     Parameters
     ----------
@@ -100,19 +101,23 @@ class Sequential(_Numbered):
         modules = list(self)
         if not (modules and unseen(self) and fuses(modules[-1])):
             return self(x) + residual
-        return norm_activation(_run(modules[:-1], x), modules[-1], residual=residual)
+        return _run(modules, x, residual)
 
 
-def _run(modules: list[Module], x):
-    fused = None
-    for module, after in zip_longest(modules, modules[1:]):
-        if module is fused:
+def _run(modules: list[Module], x, residual=None):
+    """Apply the modules in turn; `residual` is added to the result of the last, a BatchNorm2d."""
+    i = 0
+    while i < len(modules):
+        conv = modules[i] if i + 1 < len(modules) and measures(modules[i], modules[i + 1]) else None
+        i += conv is not None
+        module, after = modules[i], modules[i + 1] if i + 1 < len(modules) else None
+        if conv is None and not fuses(module):
+            x, i = module(x), i + 1
             continue
-        if after is not None and fuses(module, after):
-            fused = after
-            x = norm_activation(x, module, after)
-        else:
-            x = module(x)
+        activation = after if after is not None and fuses(module, after) else None
+        added = residual if after is None else None
+        x = norm_activation(x, module, activation, added) if conv is None else conv_norm(x, conv, module, activation, added)
+        i += 2 if activation is not None else 1
     return x
 
 

@@ -1,9 +1,11 @@
-"""nn.fusion: batch-norm, residual sum and activation in one pass over memory, where nobody sees what stands between."""
+"""nn.fusion: convolution, batch-norm, residual sum and activation with fewer passes over memory, where nobody looks between."""
 
 from __future__ import annotations
 
 from ..autograd import is_grad_enabled
+from ..ops.operands import Moments
 from .activation import ReLU, ReLU6
+from .conv import Conv2d
 from .module import Module
 from .norm import BatchNorm2d
 
@@ -26,11 +28,31 @@ def fuses(norm: Module, activation: Module | None = None) -> bool:
     )
 
 
-def norm_activation(x, norm: Module, activation: Module | None = None, residual=None):
-    """Return activation(norm(x) + residual); both may be absent."""
-    if isinstance(norm, BatchNorm2d) and fuses(norm, activation):
-        ceiling = None if activation is None else CEILINGS[type(activation)]
-        return norm.forward(x, ceiling=ceiling, residual=residual)
+def measures(conv: Module, norm: Module) -> bool:
+    """Whether the convolution takes the statistics that the norm needs while it stores its result: in training, without hooks."""
+    return (
+        type(conv) is Conv2d
+        and isinstance(norm, BatchNorm2d)
+        and fuses(norm)
+        and (norm.training or norm.running_mean is None)
+        and unseen(conv)
+    )
+
+
+def conv_norm(x, conv: Module, norm: Module, activation: Module | None = None, residual=None):
+    """Return activation(norm(conv(x)) + residual); the last two may be absent."""
+    if not (isinstance(conv, Conv2d) and measures(conv, norm)):
+        return norm_activation(conv(x), norm, activation, residual)
+    moments = Moments()
+    return norm_activation(conv.forward(x, moments=moments), norm, activation, residual, moments)
+
+
+def norm_activation(x, norm: Module, activation: Module | None = None, residual=None, moments: Moments | None = None):
+    """Return activation(norm(x) + residual); both may be absent. `moments` are those of x."""
+    if isinstance(norm, BatchNorm2d) and fuses(norm):
+        ceiling = None if activation is None or not fuses(norm, activation) else CEILINGS[type(activation)]
+        y = norm.forward(x, ceiling, residual, moments)
+        return y if activation is None or ceiling is not None else activation(y)
     y = norm(x)
     if residual is not None:
         y = y + residual

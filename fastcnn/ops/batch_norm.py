@@ -36,6 +36,7 @@ def batch_norm(
     batches=None,
     ceiling=None,
     residual=None,
+    moments=None,
 ) -> Tensor:
     """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1), plus `residual`, ReLU if asked for.
 
@@ -57,6 +58,8 @@ def batch_norm(
         where 0 < y < ceiling.
     residual : Tensor or array_like, like x, optional
         Added to y in the same pass, before the ReLU.
+    moments : Moments, optional
+        Of x, from the convolution that made it: in training x is then read once less.
 
     Raises
     ------
@@ -89,7 +92,7 @@ def batch_norm(
             raise ShapeError(f"batch_norm: residual must have x.shape={shape}, got {residual.data.shape}")
     case = BatchNormCase(bool(training), eps, running_mean, running_var, None if ceiling is None else float(ceiling))
     w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
-    y, saved = _forward(x.data, w, b, r, case)
+    y, saved = _forward(x.data, w, b, r, case, None if moments is None else moments.values)
     if training and running_mean is not None and running_var is not None and x.data.size and not is_recomputing():
         count, seen = x.data.size // shape[1], None if batches is None else batches.data
         for running, statistic, factor in ((running_mean, saved[2], 1.0), (running_var, saved[3], count / (count - 1))):
@@ -99,12 +102,12 @@ def batch_norm(
     return record("batch_norm", inputs, y, _backward, saved, case)
 
 
-def _forward(x, w, b, residual, case):
+def _forward(x, w, b, residual, case, moments=None):
     options = {} if case.ceiling is None else {"relu": True, "ceiling": case.ceiling}
     if residual is not None:
         options["residual"] = residual
     if case.training:
-        y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, **options)
+        y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, moments=moments, **options)
     else:
         mean, var = case.running_mean.data, case.running_var.data
         y = kernels.batch_norm_inference(x, w, b, mean, var, case.eps, **options)

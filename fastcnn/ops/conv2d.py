@@ -14,7 +14,7 @@ from .operands import float_tensor, same_dtype
 _known_case = lru_cache(maxsize=4096, typed=True)(conv2d_case)
 
 
-def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto") -> Tensor:
+def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto", moments=None) -> Tensor:
     """Return y[n, o, i, j] = bias[o] + sum over c, r, s of x[n, c, i sh + r dh - ph, j sw + s dw - pw] weight[o, c, r, s].
 
     Parameters
@@ -32,6 +32,8 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, a
         Of all three directions. "auto" takes the one that should be fastest (see `set_plan_mode`, `use_algorithm`). Depthwise:
         groups = ci = co. Winograd (3x3, stride 1) spreads Inf and NaN over tiles of 4 x 4 outputs and rounds up to 8 times as
         much as direct.
+    moments : Moments, optional
+        Filled with the statistics of the result, where the algorithm can take them while it stores it: for `batch_norm`.
 
     Returns
     -------
@@ -62,13 +64,17 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, a
                 f"conv2d: bias must have shape ({case.co},), got bias.shape={bias.data.shape} "
                 f"(x.shape={x.data.shape}, weight.shape={weight.data.shape})"
             )
-    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, case, algorithm)
+    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, case, algorithm, moments)
     return record("conv2d", (x, weight, bias), y, _backward, saved, case)
 
 
-def _forward(x, w, b, case, algorithm="auto"):
+def _forward(x, w, b, case, algorithm="auto", moments=None):
     x = kernels.to_channels_last(x)
-    return kernels.conv2d_forward(x, w, b, case, algorithm=algorithm), (x, w, algorithm)
+    if moments is None:
+        y = kernels.conv2d_forward(x, w, b, case, algorithm=algorithm)
+    else:
+        y, moments.values = kernels.conv2d_forward_moments(x, w, b, case, algorithm)
+    return y, (x, w, algorithm)
 
 
 def _backward(dy, saved, case, needs):

@@ -17,6 +17,21 @@ from ..rng import generator
 from ..threads import get_num_threads
 
 
+class Moments:
+    """What a convolution tells the batch normalisation behind it about its result.
+
+    Attributes
+    ----------
+    values : ndarray or None
+        float64 (2, channels): mean and centred sum of squares of each channel; None where the algorithm does not give them.
+    """
+
+    __slots__ = ("values",)
+
+    def __init__(self):
+        self.values: ndarray | None = None
+
+
 def as_tensor(op: str, name: str, x) -> Tensor:
     """Return `x` as a Tensor (sharing its memory); raise DtypeError or ArgumentError that names op and argument."""
     if isinstance(x, Tensor):

@@ -54,6 +54,19 @@ def conv2d_forward(x, w, b, case: Conv2dCase):
     return as_nchw(y, dtype)
 
 
+def moments(y):
+    """Return float64 (2, channels): mean of each channel of y and the sum of (y - mean)^2."""
+    wide = y.astype(np.float64)
+    mean = wide.mean(axis=(0, 2, 3), keepdims=True)
+    return np.stack([mean.ravel(), ((wide - mean) ** 2).sum(axis=(0, 2, 3))])
+
+
+def conv2d_forward_moments(x, w, b, case: Conv2dCase):
+    """Return y as conv2d_forward and its moments."""
+    y = conv2d_forward(x, w, b, case)
+    return y, moments(y)
+
+
 def conv2d_backward_data(dy, w, case: Conv2dCase):
     """Return dx of shape (batch, ci, ih, iw): each tap sends dy * w back to the pixel it has read."""
     dtype = result_dtype(dy)
