@@ -168,7 +168,7 @@ def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]
 OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
         Impl("narrow", _narrow.conv2d_narrow_forward, _narrow_accepts("forward"), True, _narrow_pays("forward", 1.15)),
-        Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward")),
+        Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward"), moments=True),
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
