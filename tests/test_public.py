@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -19,6 +20,19 @@ def in_new_process(code: str) -> str:
 def test_every_public_name_exists():
     assert all(hasattr(fc, name) for name in fc.__all__)
     assert set(fc.__all__) <= set(dir(fc))
+
+
+@pytest.mark.parametrize("room", ["autograd", "data", "nn", "optim", "optim.lr_scheduler", "optim.schedule", "train"])
+def test_every_name_of_a_room_exists_and_says_what_it_is(room):
+    module = importlib.import_module(f"fastcnn.{room}")
+    assert sorted(set(module.__all__)) == sorted(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name).__doc__ or isinstance(getattr(module, name), tuple), name
+
+
+def test_names_of_pytorch_for_gradients_and_averages():
+    assert {"clip_grad_norm_", "clip_grad_value_", "get_total_norm"} <= set(dir(fc.nn.utils))
+    assert {"AveragedModel", "get_ema_multi_avg_fn", "get_swa_multi_avg_fn", "update_bn"} <= set(fc.train.__all__)
 
 
 def test_unknown_names():

@@ -36,14 +36,22 @@ __all__ = [
 
 
 class LambdaLR(LRScheduler):
-    """lr = base * lr_lambda(step); the function may be a `Schedule`."""
+    """lr = base * lr_lambda(step); the function may be a `Schedule`. A list has one for each group."""
 
-    def __init__(self, optimizer, lr_lambda: Callable[[int], float]):
-        self.lr_lambda = lr_lambda
+    def __init__(self, optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]):
+        groups = len(optimizer.param_groups)
+        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
+        if len(self.lr_lambdas) != groups:
+            raise ArgumentError(f"LambdaLR: {len(self.lr_lambdas)} functions for {groups} groups")
         super().__init__(optimizer)
 
     def lr_at(self, step, base):
-        return base * self.lr_lambda(step)
+        """Return the rate at `step` of a group whose initial rate is `base`, by the first function."""
+        return base * self.lr_lambdas[0](step)
+
+    def _apply(self) -> None:
+        for group, base, function in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
+            group["lr"] = base * function(self.last_epoch) * self.scale
 
 
 class Constant(LRScheduler):
@@ -233,3 +241,9 @@ class WarmUp(LRScheduler):
 
     def lr_at(self, step, base):
         return self._factor(step) * self.schedule.lr_at(step, base)
+
+    def _apply(self) -> None:
+        inner = self.schedule
+        inner.last_epoch, inner.base_lrs = self.last_epoch, self.base_lrs
+        inner.scale = self.scale * self._factor(self.last_epoch)
+        inner._apply()

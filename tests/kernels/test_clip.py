@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -116,3 +120,39 @@ def test_refusals():
             total_norm([], power, limit)
     with pytest.raises(ArgumentError, match="clip_values: limit must be at least 0, got nan"):
         clip_values([], np.nan)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_the_state_of_the_caller_stays_and_denormals_are_zero(isa):
+    with machine(isa, 2):
+        np.float32(1) / np.float32(3)  # leaves a sticky flag
+        before = entry.float_state()
+        assert total_norm([np.full(40_000, 1e-40, np.float32)], 2.0, threads=2) == 0
+        clip_values([np.ones(40_000, np.float32)], 0.5, threads=2)
+        total_norm(arrays(), 2.0, 0.1, threads=2)
+        assert entry.float_state() == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mmap and mprotect")
+def test_no_access_beside_the_arrays():
+    code = """
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from fastcnn.kernels.clip import clip_values, total_norm
+from tests.guarded import lay
+from tests.harness import ISAS, machine
+for isa in ISAS:
+    with machine(isa, 1):
+        for end in ("start", "end"):
+            for dtype in ("f4", "f8"):
+                given = [lay(np.ones(n, dtype), end, "nchw") for n in (1, 3, 7, 8, 15, 16, 17, 31, 33, 63, 65, 16385)]
+                for power in (2.0, 1.0, np.inf):
+                    total_norm(given, power, 0.1)
+                clip_values(given, 0.1)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout == "done\n", done.stderr

@@ -103,6 +103,19 @@ def test_each_group_has_its_own_rate():
     assert schedule.get_last_lr() == pytest.approx([0.1, 1.0])
 
 
+def test_a_function_for_each_group():
+    p, q = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    sgd = optim.SGD([{"params": [p]}, {"params": [q], "lr": 10.0}], lr=1.0)
+    schedule = lrs.LambdaLR(sgd, [lambda step: 1 / (1 + step), optim.schedule.linear(4)])
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5, 7.5]
+    warm = lrs.WarmUp(lrs.LambdaLR(sgd, [lambda step: 1 / (1 + step), optim.schedule.linear(4)]), 2)
+    warm.step()
+    assert warm.get_last_lr() == [0.25, 3.75]
+    with pytest.raises(ArgumentError, match="LambdaLR: 1 functions for 2 groups"):
+        lrs.LambdaLR(sgd, [abs])
+
+
 def test_one_cycle_moves_momentum_the_other_way():
     sgd = optimizer(momentum=0.9)
     schedule = lrs.OneCycleLR(sgd, 1.0, 9, pct_start=1 / 3)
