@@ -232,6 +232,45 @@ static void FC_FN(winograd_moments)(double *mean, double *m2, const void *moment
     }
 }
 
+/* One tile and one vector of channels; `next` is how far the tile that follows stands from it. */
+INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int relu, const fc_winograd_block *blk, ptrdiff_t next,
+                                        ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, const int ny, const int nx) {
+    vec half[4][6];
+    UNROLL
+    for (int k = 0; k < nx; k++) {
+        vec column[6], out[4];
+        UNROLL
+        for (int i = 0; i < ny; i++) {
+            const real *from = m + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice;
+            column[i] = load(from);
+            __builtin_prefetch(from + 2 * blk->row);
+        }
+        if (ny == 6)
+            FC_FN(winograd_a)(out, column, a, b);
+        else
+            FC_FN(winograd_a5)(out, column, a, b);
+        UNROLL
+        for (int i = 0; i < ny - 2; i++) half[i][k] = out[i];
+        if (k < nx - 2) { /* own the lines of the next tile before its stores */
+            UNROLL
+            for (int i = 0; i < ny - 2; i++) __builtin_prefetch(y + next + i * blk->row_stride + k * blk->pixel_stride, 1);
+        }
+    }
+    UNROLL
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        vec out[4];
+        if (nx == 6)
+            FC_FN(winograd_a)(out, half[i], a, b);
+        else
+            FC_FN(winograd_a5)(out, half[i], a, b);
+        UNROLL
+        for (ptrdiff_t k = 0; k < cols; k++) {
+            const vec r = out[k] + add;
+            store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, n);
+        }
+    }
+}
+
 INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, int relu, real *moments,
                                         const fc_winograd_block *blk, const fc_winograd_points *p, ptrdiff_t first,
                                         ptrdiff_t stop, const int ny, const int nx) {
@@ -246,45 +285,15 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
             const ptrdiff_t left = blk->channels - c;
             const real *m = m_ + t * blk->row + c;
             real *y = y_ + at.image * blk->batch_stride + at.y * blk->row_stride + at.x * blk->pixel_stride + c;
-            vec half[4][6];
-            for (int k = 0; k < nx; k++) {
-                vec column[6], out[4];
-                UNROLL
-                for (int i = 0; i < ny; i++) {
-                    const real *from = m + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice;
-                    column[i] = load(from);
-                    __builtin_prefetch(from + 2 * blk->row);
-                }
-                if (ny == 6)
-                    FC_FN(winograd_a)(out, column, a, b);
-                else
-                    FC_FN(winograd_a5)(out, column, a, b);
-                UNROLL
-                for (int i = 0; i < ny - 2; i++) half[i][k] = out[i];
-                if (k < nx - 2) { /* own the lines of the next tile before its stores */
-                    UNROLL
-                    for (int i = 0; i < ny - 2; i++)
-                        __builtin_prefetch(y + next + i * blk->row_stride + k * blk->pixel_stride, 1);
-                }
-            }
-            const vec add = bias ? load_part(bias + c, left) : splat(0);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                vec out[4];
-                if (nx == 6)
-                    FC_FN(winograd_a)(out, half[i], a, b);
-                else
-                    FC_FN(winograd_a5)(out, half[i], a, b);
-                for (ptrdiff_t k = 0; k < cols; k++) {
-                    const vec r = out[k] + add;
-                    store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, left);
-                }
-            }
-            if (moments) {
-                real *acc = moments + at.part * 3 * NR + c;
-                if (rows == ny - 2 && cols == nx - 2 && left >= LANES)
-                    FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, at.opens);
-                else
-                    FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
+            real *acc = moments ? moments + at.part * 3 * NR + c : NULL;
+            if (rows == ny - 2 && cols == nx - 2 && left >= LANES) {
+                const vec add = bias ? load(bias + c) : splat(0);
+                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, ny, nx);
+                if (acc) FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, at.opens);
+            } else {
+                const vec add = bias ? load_part(bias + c, left) : splat(0);
+                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, rows, cols, left, a, b, ny, nx);
+                if (acc) FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
             }
         }
     }
