@@ -128,38 +128,49 @@ static void FC_FN(winograd_weight)(void *u_, ptrdiff_t u_slice, const void *w_, 
     }
 }
 
-/* v[xi] = B^T d B for the ny x nx patch at (y0, x0) and n channels; `next` is how far the patch that follows stands from it. */
-INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
-                                       ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny,
-                                       const int nx) {
-    vec half[6][6]; /* B^T d, columns done */
+/* Rows i0 to i1 of v[xi] = B^T d B for the ny x nx patch at (y0, x0) of n channels; the three rows that are made at once stay in
+ * registers. `next` is how far the patch that follows stands from this one. */
+INLINE void FC_FN(winograd_input_rows)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
+                                       ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny, const int nx,
+                                       const int i0, const int i1) {
+    static const real zeros[FC_FN(lanes)];
+    vec half[3][6]; /* B^T d, columns done */
+    UNROLL
     for (int k = 0; k < nx; k++) {
         vec d[6], column[6];
         UNROLL
         for (int i = 0; i < ny; i++) {
             const ptrdiff_t yy = y0 + i, xx = x0 + k;
-            const int ok = inside || (yy >= 0 && yy < blk->height && xx >= 0 && xx < blk->width);
+            const int ok = inside || ((size_t)yy < (size_t)blk->height && (size_t)xx < (size_t)blk->width);
             const real *at = x + yy * blk->row_stride + xx * blk->pixel_stride;
-            d[i] = ok ? load_part(at, n) : splat(0);
             /* 36 short streams are beyond the hardware's prefetcher; two columns are here already */
-            if (k >= 2) __builtin_prefetch(at + next);
+            if (i0 == 0 && k >= 2) __builtin_prefetch(at + next);
+            d[i] = load_part(ok ? at : zeros, n);
         }
         if (ny == 6)
             FC_FN(winograd_b)(column, d, a, b);
         else
             FC_FN(winograd_b5)(column, d, a, b);
         UNROLL
-        for (int i = 0; i < ny; i++) half[i][k] = column[i];
+        for (int i = i0; i < i1; i++) half[i - i0][k] = column[i];
     }
-    for (int i = 0; i < ny; i++) {
+    UNROLL
+    for (int i = i0; i < i1; i++) {
         vec row[6];
         if (nx == 6)
-            FC_FN(winograd_b)(row, half[i], a, b);
+            FC_FN(winograd_b)(row, half[i - i0], a, b);
         else
-            FC_FN(winograd_b5)(row, half[i], a, b);
+            FC_FN(winograd_b5)(row, half[i - i0], a, b);
         UNROLL
         for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
     }
+}
+
+INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
+                                       ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny,
+                                       const int nx) {
+    FC_FN(winograd_input_rows)(v, x, blk, y0, x0, next, n, a, b, inside, ny, nx, 0, 3);
+    FC_FN(winograd_input_rows)(v, x, blk, y0, x0, next, n, a, b, inside, ny, nx, 3, ny);
 }
 
 INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winograd_block *blk, const fc_winograd_points *p,
@@ -174,10 +185,12 @@ INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winogr
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
             const real *x = x_ + at.image * blk->batch_stride + c;
             real *v = v_ + t * blk->row + c;
-            if (inside && c + LANES <= blk->channels)
+            if (c + LANES > blk->channels)
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, blk->channels - c, a, b, 0, ny, nx);
+            else if (inside)
                 FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, LANES, a, b, 1, ny, nx);
             else
-                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, blk->channels - c, a, b, inside, ny, nx);
+                FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, LANES, a, b, 0, ny, nx);
         }
     }
 }
