@@ -27,7 +27,7 @@ from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_wi
 cnp.import_array()
 
 cdef enum:
-    FUSED_BYTES = 300 * 1024   # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
+    FUSED_BYTES = 200 * 1024   # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
     WIDE_TILES = 64            # tiles of a block when the weights stream from memory
     LARGE_WEIGHTS = 8 << 20    # transformed weights of a thread beyond this: transform a panel where it is used
     HUGE_WEIGHTS = 16 << 20    # they leave L3 too
@@ -67,7 +67,7 @@ cdef struct Winograd:
     Py_ssize_t chunks            # parts of the tiles, fixed by the shape: the moments of each are taken apart
     Py_ssize_t run, count        # chunks and tiles of a block at most
     Py_ssize_t v_row, v_slice    # transformed tiles of a block [36][tile][depth]
-    Py_ssize_t m_slice           # products of a panel [36][tile][nr]
+    Py_ssize_t m_row, m_slice    # products of a panel [36][tile][nr], or whole vectors of the outputs if these are fewer
     Py_ssize_t u_slice           # transformed weights of a thread [36][panel][depth][nr]
     Py_ssize_t list_bytes        # bytes of a block's list of tiles
     Py_ssize_t sum_bytes         # bytes of a block's moments [chunk][3][nr] and their counts
@@ -91,7 +91,8 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
     job.kseg = p.depth
     job.n = (min(u.nr, p.n_out - panel * u.nr) + u.lanes - 1) // u.lanes * u.lanes  # whole vectors: m has room
     job.lda = p.v_row
-    job.ldc = job.ldb = u.nr
+    job.ldc = p.m_row
+    job.ldb = u.nr
     job.a_row = job.c_row = 0
     job.accumulate = job.relu = 0
     for xi in range(36):
@@ -99,7 +100,7 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
         job.cols = slice_end(start, xi) - first
         job.a = v + (xi * p.v_slice + first * p.v_row) * u.item
         job.b = weights + xi * p.u_slice * u.item
-        job.c = m + (xi * p.m_slice + first * u.nr) * u.item
+        job.c = m + (xi * p.m_slice + first * p.m_row) * u.item
         if job.cols > 0:
             u.tile_rows(&job)
 
@@ -239,11 +240,12 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held
     if not p.stationary:
         p.run = min(p.run, max((WIDE_TILES if size > HUGE_WEIGHTS else limit) // p.count, 1))
     p.count *= p.run
-    p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * u.nr, u.item)
+    p.m_row = min(u.nr, (p.n_out + u.lanes - 1) // u.lanes * u.lanes)
+    p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * p.m_row, u.item)
     p.u_slice = odd_lines((1 if p.stationary else panels) * p.depth * u.nr, u.item)
     p.list_bytes = (p.count * sizeof(fc_winograd_tile) + 63) // 64 * 64
     p.sum_bytes = (p.run * (3 * u.nr * u.item + sizeof(double)) + 63) // 64 * 64 if p.moments != NULL else 0
-    p.result.slice, p.result.row = p.m_slice, u.nr
+    p.result.slice, p.result.row = p.m_slice, p.m_row
     p.image.slice, p.image.row = p.v_slice, p.v_row
     p.own = apart(p.list_bytes + p.sum_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
     scratch = block(p.groups * p.shares * p.own)

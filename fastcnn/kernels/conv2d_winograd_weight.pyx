@@ -41,7 +41,7 @@ cdef struct Gradient:
     Py_ssize_t chunks, count     # parts of the tiles that are summed apart, fixed by the shape; tiles of a block at most
     Py_ssize_t shares, groups    # parts of the chunks, and of the panels: a thread has one of each
     Py_ssize_t v_row, v_slice    # transformed x of a block [36][tile][ci]
-    Py_ssize_t d_row, d_slice    # transformed dy of a block [36][tile][panel][nr], zero beyond co to a whole vector
+    Py_ssize_t d_row, d_slice    # transformed dy of a block [36][tile][co of these panels], zero to a whole vector
     Py_ssize_t part, parts       # channels of x in a piece of the sums; pieces of a panel
     Py_ssize_t m_slice           # sums of a piece [36][part][nr]
     Py_ssize_t m_step            # bytes from piece to piece; 0 when each is finished at once
@@ -186,7 +186,7 @@ cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
             best = cost
             p.groups, p.shares = groups, shares
     panels = (p.panels + p.groups - 1) // p.groups
-    p.d_row = panels * u.nr
+    p.d_row = min(panels * u.nr, (p.co + u.lanes - 1) // u.lanes * u.lanes)
     p.v_slice, p.d_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * p.d_row, u.item)
     p.m_slice = odd_lines(p.part * u.nr, u.item)
     p.m_step = 0 if single else 36 * p.m_slice * u.item

@@ -344,10 +344,42 @@ INLINE void FC_FN(winograd_g3)(vec out[5], const vec d[3], real a, real b, real 
     out[4] = d[2];
 }
 
-INLINE void FC_FN(winograd_dy_kind)(real *v_, const real *dy_, const fc_winograd_block *blk, const fc_winograd_points *p,
-                                    ptrdiff_t first, ptrdiff_t stop, const int ny, const int nx) {
+/* One tile, rows x cols outputs of ny - 2 times nx - 2, and one vector of channels. */
+INLINE void FC_FN(winograd_dy_tile)(real *v, const real *dy, const fc_winograd_block *blk, const fc_winograd_points *p,
+                                    ptrdiff_t next, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, const int ny, const int nx) {
     const real a = (real)p->a, b = (real)p->b;
     const real n0 = (real)p->weight[0][0], na = (real)p->weight[1][0], nb = (real)p->weight[3][0]; /* 1/N of each point */
+    vec half[6][4];
+    UNROLL
+    for (int k = 0; k < nx - 2; k++) {
+        vec d[4], column[6];
+        UNROLL
+        for (int i = 0; i < ny - 2; i++) {
+            const real *from = dy + i * blk->row_stride + k * blk->pixel_stride;
+            d[i] = i < rows && k < cols ? load_part(from, n) : splat(0);
+            __builtin_prefetch(from + next);
+        }
+        if (ny == 6)
+            FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
+        else
+            FC_FN(winograd_g3)(column, d, a, b, n0, na, nb);
+        UNROLL
+        for (int i = 0; i < ny; i++) half[i][k] = column[i];
+    }
+    UNROLL
+    for (int i = 0; i < ny; i++) {
+        vec row[6];
+        if (nx == 6)
+            FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
+        else
+            FC_FN(winograd_g3)(row, half[i], a, b, n0, na, nb);
+        UNROLL
+        for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
+    }
+}
+
+INLINE void FC_FN(winograd_dy_kind)(real *v_, const real *dy_, const fc_winograd_block *blk, const fc_winograd_points *p,
+                                    ptrdiff_t first, ptrdiff_t stop, const int ny, const int nx) {
     for (ptrdiff_t t = first; t < stop; t++) {
         const fc_winograd_tile at = blk->tiles[t], then = blk->tiles[t + 1 < stop ? t + 1 : t];
         const ptrdiff_t next =
@@ -357,31 +389,10 @@ INLINE void FC_FN(winograd_dy_kind)(real *v_, const real *dy_, const fc_winograd
             const ptrdiff_t left = blk->channels - c;
             const real *dy = dy_ + at.image * blk->batch_stride + at.y * blk->row_stride + at.x * blk->pixel_stride + c;
             real *v = v_ + t * blk->row + c;
-            vec half[6][4];
-            for (int k = 0; k < nx - 2; k++) {
-                vec d[4], column[6];
-                UNROLL
-                for (int i = 0; i < ny - 2; i++) {
-                    const real *from = dy + i * blk->row_stride + k * blk->pixel_stride;
-                    d[i] = i < rows && k < cols ? load_part(from, left) : splat(0);
-                    __builtin_prefetch(from + next);
-                }
-                if (ny == 6)
-                    FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
-                else
-                    FC_FN(winograd_g3)(column, d, a, b, n0, na, nb);
-                UNROLL
-                for (int i = 0; i < ny; i++) half[i][k] = column[i];
-            }
-            for (int i = 0; i < ny; i++) {
-                vec row[6];
-                if (nx == 6)
-                    FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
-                else
-                    FC_FN(winograd_g3)(row, half[i], a, b, n0, na, nb);
-                UNROLL
-                for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
-            }
+            if (rows >= ny - 2 && cols >= nx - 2 && left >= LANES)
+                FC_FN(winograd_dy_tile)(v, dy, blk, p, next, 4, 4, LANES, ny, nx);
+            else
+                FC_FN(winograd_dy_tile)(v, dy, blk, p, next, rows, cols, left, ny, nx);
         }
     }
 }
