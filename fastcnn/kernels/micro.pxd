@@ -56,6 +56,16 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t ahead_size
         int wide_index
 
+    ctypedef struct fc_places:
+        Py_ssize_t first, last, start, step
+
+    ctypedef struct fc_move_job:
+        void *y
+        const void *x
+        const void *blank
+        fc_places rows, cols
+        Py_ssize_t oh, ow, iw, size
+
     ctypedef struct fc_source:
         Py_ssize_t out, tap
         double weight
@@ -185,6 +195,9 @@ cdef extern from "ukr.h" nogil:
         void survive(uint8_t *kept, const float *draw, Py_ssize_t n, float p) noexcept nogil
         void drop(void *y, const void *x, const uint8_t *kept, Py_ssize_t n, double scale) noexcept nogil
         void blend(void *running, const void *statistic, Py_ssize_t n, double momentum, double factor) noexcept nogil
+        void move_pixels(const fc_move_job *job) noexcept nogil
+        void scale_pixels(void *y, const void *x, int bytes, Py_ssize_t n, const void *scale, const void *shift,
+                          Py_ssize_t period) noexcept nogil
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
         void resample_row(const fc_resample_job *job) noexcept nogil

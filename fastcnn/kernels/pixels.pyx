@@ -1,32 +1,37 @@
-"""kernels.pixels: images on their way into a net: scale and shift of channels, windows and mirror images, filled boxes.
+"""kernels.pixels: images on their way into a net: chosen, moved, scaled by channel in one pass; maps of pixels, filled boxes.
 
-Each value is read and written once. One thread: a batch is made beside a training step that has the processors.
+A batch is made beside a training step, or waits in front of it: each image is read once and written once, and one that is moved
+stops in L1 in between. The image after the next is fetched meanwhile, because a shuffled order is one that no processor foresees.
 """
 
 import numpy as np
 
 cimport numpy as cnp
+from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memcpy
 
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 
-from fastcnn.kernels.memory cimport empty_nchw
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
+from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_move_job, fc_places, fc_ukr, table
 
 cnp.import_array()
 
+cdef extern from *:
+    """
+    static inline void fc_fetch(const char *p, Py_ssize_t n) {
+        for (Py_ssize_t i = 0; i < n; i += 64) __builtin_prefetch(p + i);
+    }
+    """
+    void fc_fetch(const char *p, Py_ssize_t n) noexcept nogil
+
 cdef enum:
-    REPEAT = 96  # values in which the channels' scales are repeated: whole vectors of 4, 8, 16 for 1, 2, 3, 4, 6 channels
-
-ctypedef unsigned char byte
-
-ctypedef fused stored:
-    byte
-    float
-    double
-
-ctypedef fused real:
-    float
-    double
+    REPEAT = 384            # values in which the channels' scales are repeated: whole vectors for most counts of channels
+    GROUP = 8192            # bytes of moved images that wait for their scale: in L1 together with what becomes of them
+    AHEAD = 2               # images between the one under way and the one fetched
+    SERIAL_BYTES = 1 << 20  # of a batch; below this, waking a second thread costs more than it brings
+    FAR = 1 << 30           # bound of where a window starts
 
 
 cdef cnp.ndarray images(object x, str op):
@@ -73,105 +78,199 @@ cdef cnp.ndarray places(object values, Py_ssize_t batch, Py_ssize_t bound, str n
     return a
 
 
-cdef void scale_values(real *dst, const stored *src, const real *scale, const real *shift, Py_ssize_t n,
-                       Py_ssize_t period) noexcept nogil:
-    """dst[i] = src[i] * scale[i % period] + shift[i % period]."""
-    cdef Py_ssize_t start = 0, i, count
-    cdef real a = scale[0], b = shift[0]
-    if period == 1:
-        for i in range(n):
-            dst[i] = <real>src[i] * a + b
-        return
-    while start < n:
-        count = min(period, n - start)
-        for i in range(count):
-            dst[start + i] = <real>src[start + i] * scale[i] + shift[i]
-        start += period
+cdef class Scale:
+    """x * scale[c] + shift[c], ready for images of one count of channels and one type.
+
+    scale, shift: a number or one per channel. dtype: of the images; uint8 and float32 give float32, float64 gives float64.
+    """
+
+    cdef readonly Py_ssize_t channels, period
+    cdef readonly object dtype
+    cdef cnp.ndarray scale, shift
+
+    def __init__(self, scale, shift, Py_ssize_t channels, dtype):
+        real = np.float64 if np.dtype(dtype).char == "d" else np.float32
+        s = per_channel(scale, channels, real, "scale_channels", "scale")
+        t = per_channel(shift, channels, real, "scale_channels", "shift")
+        repeat = (REPEAT + channels - 1) // max(channels, 1)
+        self.scale, self.shift, self.channels, self.dtype = np.tile(s, repeat), np.tile(t, repeat), channels, np.dtype(dtype)
+        self.period = max(repeat * channels, 1)
 
 
-def scale_channels(x, scale, shift):
+cdef struct Gather:
+    const fc_ukr *u
+    char *y                      # OUT  batch images of oh x ow pixels
+    const char *x                # IN   images of ih x iw pixels
+    const cnp.int64_t *index     # IN   which images, or NULL for all
+    const cnp.int64_t *windows   # IN   stages x batch x (row, step, column, step)
+    const cnp.int64_t *sizes     # IN   stages x (height, width)
+    const char *blank            # IN   one row of blank pixels
+    const void *scale            # IN   or NULL: as they are
+    const void *shift
+    char *scratch                # room for a group of moved images per thread
+    Py_ssize_t stages, images, batch, ih, iw, oh, ow, channels, item, group, room, period
+    int threads
+
+
+cdef fc_places all_places(Py_ssize_t n) noexcept nogil:
+    cdef fc_places p
+    p.first, p.last, p.start, p.step = 0, n, 0, 1
+    return p
+
+
+cdef void place(fc_places *p, Py_ssize_t start, Py_ssize_t step, Py_ssize_t size) noexcept nogil:
+    """Let the places of p be outputs of a window that begins at `start` of an axis of `size` places."""
+    p.start, p.step = start + step * p.start, step * p.step
+    if p.step > 0:
+        p.first, p.last = max(p.first, -p.start), min(p.last, size - p.start)
+    else:
+        p.first, p.last = max(p.first, p.start - size + 1), min(p.last, p.start + 1)
+    if p.last <= p.first:
+        p.first = p.last = 0
+
+
+cdef void move_image(const Gather *p, Py_ssize_t n, const char *x, char *y) noexcept nogil:
+    """Follow the windows of image n back from their last outputs to the image itself, then move it once."""
+    cdef const cnp.int64_t *window
+    cdef fc_move_job job
+    cdef Py_ssize_t k
+    job.rows, job.cols = all_places(p.oh), all_places(p.ow)
+    for k in range(p.stages - 1, -1, -1):
+        window = p.windows + (k * p.batch + n) * 4
+        place(&job.rows, window[0], window[1], p.sizes[2 * k - 2] if k else p.ih)
+        place(&job.cols, window[2], window[3], p.sizes[2 * k - 1] if k else p.iw)
+    job.y, job.x, job.blank, job.oh, job.ow, job.iw, job.size = y, x, p.blank, p.oh, p.ow, p.iw, p.channels * p.item
+    p.u.move_pixels(&job)
+
+
+cdef void gather_group(const Gather *p, Py_ssize_t first, char *scratch) noexcept nogil:
+    """The images first .. first + group - 1. Those that are moved meet in the scratch: scaled at once, each just after its last
+    bytes were written, the loads would wait for the stores.
+    """
+    cdef Py_ssize_t image = p.ih * p.iw * p.channels * p.item, values = p.oh * p.ow * p.channels, n
+    cdef Py_ssize_t step = values * (p.item if p.scale == NULL else p.u.item), last = min(first + p.group, p.batch)
+    cdef const char *x
+    for n in range(first, last):
+        if p.index != NULL and n + AHEAD < p.batch:
+            fc_fetch(p.x + p.index[n + AHEAD] * image, image)
+        x = p.x + (n if p.index == NULL else p.index[n]) * image
+        if p.stages:
+            move_image(p, n, x, p.y + n * step if p.scale == NULL else scratch + (n - first) * values * p.item)
+        elif p.scale == NULL:
+            memcpy(p.y + n * step, x, image)
+        else:
+            p.u.scale_pixels(p.y + n * step, x, p.item == 1, values, p.scale, p.shift, p.period)
+    if p.stages and p.scale != NULL:
+        p.u.scale_pixels(p.y + first * step, scratch, p.item == 1, (last - first) * values, p.scale, p.shift, p.period)
+
+
+cdef int gather_all(const void *job) noexcept nogil:
+    cdef const Gather *p = <const Gather *>job
+    cdef Py_ssize_t t, groups = (p.batch + p.group - 1) // p.group
+    cdef unsigned long long floats = 0
+    if p.threads == 1:  # a team of one has no region: it may be one of many threads that make batches
+        floats = fc_flush()
+        for t in range(groups):
+            gather_group(p, t * p.group, p.scratch)
+        fc_restore(floats)
+        return 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(groups, schedule="static"):
+            gather_group(p, t * p.group, p.scratch + threadid() * p.room)
+        fc_restore(floats)
+    return 0
+
+
+cdef cnp.ndarray chosen(object index, Py_ssize_t images):
+    """`index` as int64 between 0 and images - 1; negative ones count from the end."""
+    cdef cnp.ndarray a = np.asarray(index)
+    cdef const cnp.int64_t *p
+    cdef Py_ssize_t i, n = a.size
+    cdef cnp.int64_t least = 0, most = -1
+    if a.ndim != 1 or (n and a.dtype.kind not in "iu"):
+        raise DtypeError(f"gather_pixels: index must be a 1-D array of ints, got {a.dtype}, shape {np.shape(a)}")
+    a = np.ascontiguousarray(a, np.int64)
+    p = <const cnp.int64_t *>cnp.PyArray_DATA(a)
+    for i in range(n):
+        least, most = min(least, p[i]), max(most, p[i])
+    if least < -images or most >= images:
+        raise IndexError(f"gather_pixels: index must lie between {-images} and {images - 1}, got {a.min()} to {a.max()}")
+    return np.where(a < 0, a + images, a) if least < 0 else a
+
+
+cdef tuple joined(object windows, object sizes, Py_ssize_t batch):
+    """The stages as one int64 array (stages, batch, 4), their sizes (stages, 2)."""
+    cdef cnp.ndarray w = np.ascontiguousarray(windows, np.int64), s = np.ascontiguousarray(sizes, np.int64)
+    cdef const cnp.int64_t *p
+    cdef Py_ssize_t i, n = w.size, m = s.size
+    cdef bint good = True
+    if w.ndim != 3 or np.shape(w)[1:] != (batch, 4) or np.shape(s) != (len(w), 2):
+        raise ShapeError(f"gather_pixels: windows must be (stages, {batch}, 4) and sizes (stages, 2), "
+                         f"got {np.shape(w)} and {np.shape(s)}")
+    p = <const cnp.int64_t *>cnp.PyArray_DATA(w)
+    for i in range(0, n, 2):
+        good &= -FAR < p[i] < FAR and (p[i + 1] == 1 or p[i + 1] == -1)
+    p = <const cnp.int64_t *>cnp.PyArray_DATA(s)
+    for i in range(m):
+        good &= 0 <= p[i] < FAR
+    if not good:
+        raise ArgumentError("gather_pixels: steps must be 1 or -1, sizes and starts within 2**30")
+    return w, s
+
+
+def gather_pixels(x, index=None, windows=(), sizes=(), fill=0, Scale scale=None, *, int threads=1):
+    """Return images of x at `index`, moved by windows one after the other, and scaled: y[n] = scale(... windows(x[index[n]])).
+
+    x: (images, channels, height, width), as it is only when channels-last. index: ints (batch,), or None for all in their order.
+    windows: (stages, batch, 4) of ints; pixel (i, j) of the output of a stage is pixel (row + i * step, column + j * step') of
+    its input for (row, step, column, step'), `fill` outside; steps are 1 or -1. sizes: (stages, 2), heights and widths of the
+    outputs. fill: a number or one per channel, in the units of x. y: (batch, channels, sizes[-1]), channels-last, of x's dtype;
+    with `scale` real.
+    """
+    cdef cnp.ndarray a = images(x, "gather_pixels"), which = None, w = None, s = None, blank = None, y
+    cdef Py_ssize_t size = cnp.PyArray_DIM(a, 3) * a.itemsize, moved
+    cdef Block scratch = None
+    cdef Gather p
+    p.images, p.ih, p.iw, p.channels = cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1), cnp.PyArray_DIM(a, 2), cnp.PyArray_DIM(a, 3)
+    p.batch, p.oh, p.ow, p.item, p.stages, p.index = p.images, p.ih, p.iw, a.itemsize, len(windows), NULL
+    p.windows, p.sizes, p.blank, p.scale, p.shift, p.scratch = NULL, NULL, NULL, NULL, NULL, NULL
+    if scale is not None and (scale.channels != p.channels or scale.dtype != a.dtype):
+        raise ShapeError(f"gather_pixels: scale is for {scale.channels} channels of {scale.dtype}, "
+                         f"got x.shape={np.shape(x)}, {a.dtype}")
+    if index is not None:
+        which = chosen(index, p.images)
+        p.batch, p.index = which.size, <const cnp.int64_t *>cnp.PyArray_DATA(which)
+    if p.stages:
+        w, s = joined(windows, sizes, p.batch)
+        p.windows, p.sizes = <const cnp.int64_t *>cnp.PyArray_DATA(w), <const cnp.int64_t *>cnp.PyArray_DATA(s)
+        p.oh, p.ow = p.sizes[2 * p.stages - 2], p.sizes[2 * p.stages - 1]
+        blank = np.empty((p.ow, p.channels), a.dtype)
+        blank[...] = per_channel(fill, p.channels, a.dtype, "gather_pixels", "fill")
+        p.blank = cnp.PyArray_BYTES(blank)
+    y = empty_nchw(p.batch, p.channels, p.oh, p.ow, cnp.NPY_FLOAT if scale is not None and a.itemsize == 1 else a.dtype.num)
+    p.threads = max(threads, 1) if y.size * y.itemsize >= SERIAL_BYTES else 1
+    moved = max(p.oh * p.ow * size, 1)
+    p.group = max(GROUP // moved, 1)
+    if scale is not None:
+        p.scale, p.shift, p.period = cnp.PyArray_DATA(scale.scale), cnp.PyArray_DATA(scale.shift), scale.period
+        if p.stages:
+            p.room = apart(p.group * moved)
+            scratch = block(p.threads * p.room)
+            p.scratch = scratch.data
+    p.u, p.y, p.x = table(max(y.itemsize, 4)), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a)
+    if y.size:
+        emit(gather_all, &p, sizeof(p), (y, a, which, w, s, blank, scale))
+    return y
+
+
+def scale_channels(x, scale, shift, *, int threads=1):
     """Return x * scale[c] + shift[c].
 
     x: (batch, channels, height, width). uint8 and float32 give float32, float64 gives float64, channels-last.
     """
-    cdef cnp.ndarray a = images(x, "scale_channels"), s, t, y
-    cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 3), period = 1, n = a.size
-    cdef bint double_precision = a.dtype.char == "d"
-    cdef int kind = a.itemsize
-    dtype = np.float64 if double_precision else np.float32
-    s = per_channel(scale, channels, dtype, "scale_channels", "scale")
-    t = per_channel(shift, channels, dtype, "scale_channels", "shift")
-    if channels > 1:  # several pixels make one longer row
-        repeat = (REPEAT + channels - 1) // channels
-        s, t = np.tile(s, repeat), np.tile(t, repeat)
-        period = repeat * channels
-    y = result(a, cnp.PyArray_DIM(a, 0), cnp.PyArray_DIM(a, 1), cnp.PyArray_DIM(a, 2),
-               cnp.NPY_DOUBLE if double_precision else cnp.NPY_FLOAT)
-    cdef char *dst = cnp.PyArray_BYTES(y)
-    cdef const char *src = cnp.PyArray_BYTES(a)
-    cdef const void *sp = cnp.PyArray_DATA(s)
-    cdef const void *tp = cnp.PyArray_DATA(t)
-    if n == 0:
-        return y
-    with nogil:
-        if kind == 1:
-            scale_values(<float *>dst, <const byte *>src, <const float *>sp, <const float *>tp, n, period)
-        elif kind == 4:
-            scale_values(<float *>dst, <const float *>src, <const float *>sp, <const float *>tp, n, period)
-        else:
-            scale_values(<double *>dst, <const double *>src, <const double *>sp, <const double *>tp, n, period)
-    return y
-
-
-cdef struct Run:
-    # the columns first .. last - 1 of an image come from neighbouring columns; those outside are blank unless step is 0
-    Py_ssize_t first, last
-    int step  # 1: in their order, -1: mirrored, 0: no such run
-
-
-cdef Run find_run(const cnp.int64_t *columns, Py_ssize_t ow) noexcept nogil:
-    """The run of a window or of a mirror image: every column that is not blank is part of it."""
-    cdef Run run
-    cdef Py_ssize_t x
-    run.first = 0
-    while run.first < ow and columns[run.first] < 0:
-        run.first += 1
-    run.last = run.first + 1
-    run.step = 1 if run.last < ow and columns[run.last] == columns[run.first] + 1 else -1
-    while run.last < ow and columns[run.last] >= 0 and columns[run.last] == columns[run.last - 1] + run.step:
-        run.last += 1
-    for x in range(run.last, ow):
-        if columns[x] >= 0:
-            run.step = 0
-    if run.first == ow:
-        run.first, run.last = 0, 0
-    return run
-
-
-cdef void map_run(char *dst, const char *row, const char *blank, Run run, Py_ssize_t source, Py_ssize_t ow,
-                  Py_ssize_t size) noexcept nogil:
-    """Pixels of `size` bytes: the run begins with pixel `source` of the row, the rest is blank."""
-    cdef Py_ssize_t x, count = run.last - run.first
-    cdef char *out = dst + run.first * size
-    cdef const char *src = row + source * size
-    for x in range(run.first):
-        memcpy(dst + x * size, blank, size)
-    if run.step > 0:
-        memcpy(out, src, count * size)
-    elif size == 1:
-        for x in range(count):
-            out[x] = src[-x]
-    elif size == 3:
-        for x in range(count):
-            memcpy(out + 3 * x, src - 3 * x, 3)
-    elif size == 4:
-        for x in range(count):
-            memcpy(out + 4 * x, src - 4 * x, 4)
-    else:
-        for x in range(count):
-            memcpy(out + x * size, src - x * size, size)
-    for x in range(run.last, ow):
-        memcpy(dst + x * size, blank, size)
+    cdef cnp.ndarray a = images(x, "scale_channels")
+    return gather_pixels(x, scale=Scale(scale, shift, cnp.PyArray_DIM(a, 3), a.dtype), threads=threads)
 
 
 cdef void map_row(char *dst, const char *row, const char *blank, const cnp.int64_t *columns, Py_ssize_t ow,
@@ -201,22 +300,17 @@ def map_pixels(x, rows, columns, fill=0):
     cdef const char *src = cnp.PyArray_BYTES(a)
     cdef const char *empty = cnp.PyArray_BYTES(blank)
     cdef char *dst = cnp.PyArray_BYTES(y)
-    cdef const char *line
     cdef char *out
-    cdef Run run
+    unrecorded("map_pixels")
     with nogil:
         for n in range(batch):
-            run = find_run(column + n * ow, ow)
             for i in range(oh):
                 out = dst + (n * oh + i) * ow * size
-                line = src + (n * ih + row[n * oh + i]) * iw * size
                 if row[n * oh + i] < 0:
                     for j in range(ow):
                         memcpy(out + j * size, empty, size)
-                elif run.step:
-                    map_run(out, line, empty, run, column[n * ow + run.first] if run.first < ow else 0, ow, size)
                 else:
-                    map_row(out, line, empty, column + n * ow, ow, size)
+                    map_row(out, src + (n * ih + row[n * oh + i]) * iw * size, empty, column + n * ow, ow, size)
     return y
 
 
@@ -239,6 +333,7 @@ def fill_boxes(x, boxes, fill=0):
     cdef const char *src = cnp.PyArray_BYTES(a)
     cdef const char *empty = cnp.PyArray_BYTES(blank)
     cdef char *dst = cnp.PyArray_BYTES(y)
+    unrecorded("fill_boxes")
     with nogil:
         memcpy(dst, src, batch * h * w * size)
         for n in range(batch):

@@ -10,7 +10,7 @@ import pytest
 
 from fastcnn import kernels
 from fastcnn.errors import StateError
-from fastcnn.kernels import columns, elementwise, entry, memory, relu, strided
+from fastcnn.kernels import columns, elementwise, entry, memory, pixels, relu, strided
 
 from .. import harness
 from ..cases import CASES
@@ -121,6 +121,18 @@ def test_other_threads_are_not_recorded():
         entry.Recording().start()
     recording.stop()
     assert len(recording) == 0 and entry.current() is None
+
+
+def test_a_replay_gathers_again():
+    x, index = np.random.default_rng(0).integers(0, 256, (9, 4, 5, 3), dtype=np.uint8), np.arange(6)
+    windows, scale = np.array([[[1, 1, 4, -1]] * 6]), pixels.Scale(0.5, 1, 3, "u1")
+    function = lambda: pixels.gather_pixels(x.transpose(0, 3, 1, 2), index, windows, [(4, 5)], 9, scale)  # noqa: E731
+    before = entry.float_state()
+    recording, y = recorded(function)
+    assert len(recording) == 1 and recording.refused is None and entry.float_state() == before
+    index[...], windows[0, :, 0], x[0] = index[::-1].copy(), -1, 7
+    recording.replay()
+    np.testing.assert_array_equal(y, function())
 
 
 def test_what_numpy_computes_is_refused():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastcnn import cpu
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
-from fastcnn.kernels.pixels import fill_boxes, map_pixels, scale_channels
+from fastcnn.kernels.pixels import Scale, fill_boxes, gather_pixels, map_pixels, scale_channels
 
 SHAPES = ((5, 1, 7, 9), (4, 3, 5, 6), (3, 2, 1, 33), (2, 17, 3, 3), (2, 100, 2, 5), (1, 3, 40, 40), (0, 3, 4, 4), (3, 0, 4, 4))
 DTYPES = ("u1", "f4", "f8")
@@ -73,6 +74,63 @@ def test_map_pixels(shape, dtype):
             assert y.dtype == x.dtype and is_channels_last(y)
 
 
+def moved_by_definition(x, windows, sizes, fill):
+    for stage, (oh, ow) in zip(windows, sizes, strict=True):
+        places = stage[:, :, None]
+        rows, columns = places[:, 0] + places[:, 1] * np.arange(oh), places[:, 2] + places[:, 3] * np.arange(ow)
+        rows, columns = (np.where((at >= 0) & (at < size), at, -1) for at, size in ((rows, x.shape[2]), (columns, x.shape[3])))
+        x = map_by_definition(x, rows, columns, fill)
+    return x
+
+
+def drawn_windows(rng, n, stages):
+    """Windows that begin anywhere near the image, in either direction."""
+    start, step = rng.integers(-5, 12, (stages, n, 2)), rng.choice([-1, 1], (stages, n, 2))
+    return np.stack([start[..., 0], step[..., 0], start[..., 1], step[..., 1]], -1)
+
+
+@pytest.mark.parametrize("isa", cpu.available())
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_gather_pixels(shape, dtype, isa):
+    n, c, h, w = shape
+    rng = np.random.default_rng(4)
+    fill, scale, shift = np.arange(c) + 1, rng.random(c).astype("f4"), rng.random(c).astype("f4")
+    scaled = Scale(scale, shift, c, dtype)
+    real = np.float64 if dtype == "f8" else np.float32
+    index = rng.integers(-n, n, 11) if n else np.zeros(0, int)
+    kinds = (([], []), ([[[0, 1, w - 1, -1]] * len(index)], [(h, w)]), ([[[-1, 1, 1, 1]] * len(index)], [(h, w)]))
+    drawn = [(drawn_windows(rng, len(index), len(sizes)), sizes) for sizes in ([(h, w)], [(h + 3, 8), (5, w), (6, 33)])]
+    x = batch(shape, dtype)
+    with cpu.use_isa(isa):
+        for windows, sizes in (*kinds, *drawn):
+            windows, sizes = np.reshape(windows, (len(sizes), len(index), 4)).astype(int), np.reshape(sizes, (-1, 2)).astype(int)
+            wanted = moved_by_definition(x[index], windows, sizes, fill)
+            y = gather_pixels(x, index, windows, sizes, fill)
+            np.testing.assert_array_equal(y, wanted)
+            assert y.dtype == x.dtype and is_channels_last(y)
+            y = gather_pixels(x, index, windows, sizes, fill, scaled)
+            np.testing.assert_array_equal(y, wanted.astype(real) * scale[:, None, None] + shift[:, None, None])
+            assert y.dtype == real and is_channels_last(y)
+        np.testing.assert_array_equal(gather_pixels(x), x)
+
+
+def test_gather_pixels_in_rows_of_every_length_and_on_threads():
+    rng = np.random.default_rng(5)
+    for width in range(1, 40):
+        for channels in (1, 2, 3, 4, 5):
+            x = batch((3, channels, 2, width), "u1", width)
+            windows = drawn_windows(rng, 3, 1)
+            windows[0, 0, 2:] = width - 1, -1
+            y = gather_pixels(x, None, windows, [(3, width)], 7)
+            np.testing.assert_array_equal(y, moved_by_definition(x, windows, [(3, width)], 7))
+    x, index = batch((20, 3, 64, 64), "u1"), rng.integers(20, size=100)
+    scaled, windows = Scale(0.1, 1, 3, "u1"), drawn_windows(rng, 100, 2)
+    one, *others = (gather_pixels(x, index, windows, [(64, 64)] * 2, 3, scaled, threads=t) for t in (1, 2, 3))
+    for other in others:
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_fill_boxes(shape, dtype):
@@ -105,6 +163,17 @@ def test_refusals():
         (lambda: map_pixels(x, rows, columns, [1, 2]), ShapeError, "fill"),
         (lambda: map_pixels(x, rows, columns, 0.5), ArgumentError, "fill must be whole numbers from 0 to 255 .* got 0.5"),
         (lambda: map_pixels(x, rows, columns, [1, 2, 256]), ArgumentError, "256"),
+        (lambda: gather_pixels(x, [0, 2]), IndexError, "index must lie between -2 and 1, got 0 to 2"),
+        (lambda: gather_pixels(x, [-3]), IndexError, "got -3 to -3"),
+        (lambda: gather_pixels(x, [0.5]), DtypeError, "1-D array of ints, got float64"),
+        (lambda: gather_pixels(x, [[0]]), DtypeError, r"shape \(1, 1\)"),
+        (lambda: gather_pixels(x, None, [[[0, 1, 0, 1]]], [(4, 5)]), ShapeError, r"windows must be \(stages, 2, 4\)"),
+        (lambda: gather_pixels(x, [0], [[[0, 2, 0, 1]]], [(4, 5)]), ArgumentError, "steps must be 1 or -1"),
+        (lambda: gather_pixels(x, [0], [[[2**62, 1, 0, 1]]], [(4, 5)]), ArgumentError, "within"),
+        (lambda: gather_pixels(x, [0], [[[0, 1, 0, 1]]], [(4, -5)]), ArgumentError, "sizes"),
+        (lambda: gather_pixels(x, [0], [[[0, 1, 0, 1]]], [(4, 5)], [1, 2]), ShapeError, "fill"),
+        (lambda: gather_pixels(x, scale=Scale(1, 0, 3, "f4")), ShapeError, "scale is for 3 channels of float32"),
+        (lambda: gather_pixels(x, scale=Scale(1, 0, 1, "u1")), ShapeError, "scale is for 1 channels of uint8"),
         (lambda: fill_boxes(x, rows[:1]), ShapeError, r"boxes must be .* = \(2, 4\), got \(1, 4\)"),
     ):
         with pytest.raises(error, match=text):

@@ -11,6 +11,7 @@
 #include "elementwise.h"
 #include "gemm.h"
 #include "norm.h"
+#include "pixels.h"
 #include "pool.h"
 #include "probe.h"
 #include "resample.h"
@@ -49,6 +50,8 @@ const fc_ukr FC_FN(table) = {
     .survive = FC_FN(survive),
     .drop = FC_FN(drop),
     .blend = FC_FN(blend),
+    .move_pixels = FC_FN(move_pixels),
+    .scale_pixels = FC_FN(scale_pixels),
     .max_row = FC_FN(max_row),
     .mean_row = FC_FN(mean_row),
     .resample_row = FC_FN(resample_row),

@@ -190,6 +190,20 @@ typedef struct {
     int relu;
 } fc_shift_job;
 
+/* Outputs first <= i < last of an axis come from place start + step * i of the source; step is 1 or -1. */
+typedef struct {
+    ptrdiff_t first, last, start, step;
+} fc_places;
+
+/* One image moved by whole pixels, in channels-last memory; see pixels.h. */
+typedef struct {
+    void *y; /* oh x ow pixels of `size` bytes */
+    const void *x; /* rows of iw pixels */
+    const void *blank; /* a row of ow pixels */
+    fc_places rows, cols;
+    ptrdiff_t oh, ow, iw, size;
+} fc_move_job;
+
 enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV }; /* of binary_row */
 
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
@@ -245,6 +259,10 @@ typedef struct {
     void (*survive)(uint8_t *kept, const float *draw, ptrdiff_t n, float p);
     void (*drop)(void *y, const void *x, const uint8_t *kept, ptrdiff_t n, double scale);
     void (*blend)(void *running, const void *statistic, ptrdiff_t n, double momentum, double factor);
+
+    /* pixels.h */
+    void (*move_pixels)(const fc_move_job *job);
+    void (*scale_pixels)(void *y, const void *x, int bytes, ptrdiff_t n, const void *scale, const void *shift, ptrdiff_t period);
 
     /* pool.h */
     void (*max_row)(const fc_window_job *job);

@@ -26,6 +26,10 @@
 #define FC_STREAMED 1
 #define FC_STREAM_32(p, v) _mm256_stream_ps(p, (__m256)(v))
 #define FC_STREAM_64(p, v) _mm256_stream_pd(p, (__m256d)(v))
+#define FC_SHUFFLE(y, x, order) \
+    _mm_storeu_si128((void *)(y), _mm_shuffle_epi8(_mm_loadu_si128((const void *)(x)), _mm_loadu_si128((const void *)(order))))
+#define FC_BYTES_32(p) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(p))))
+#define FC_BYTES_64(p) _mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_loadu_si32(p)))
 #define FC_STRING_(x) #x
 #define FC_STRING(x) FC_STRING_(x)
 
