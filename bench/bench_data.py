@@ -1,4 +1,4 @@
-"""bench.bench_data: one shuffled epoch of the loader beside plain indexing of a NumPy array, and beside PyTorch's DataLoader."""
+"""bench.bench_data: one shuffled epoch of the loader beside indexing an array, the same work in NumPy, and PyTorch."""
 
 from __future__ import annotations
 
@@ -53,3 +53,48 @@ def test_epoch(name, loader, versus, smoke, with_peers):
         others |= peers.load("torch_peer").batches(np.ascontiguousarray(floats), labels, BATCH)
     assert {run() for run in (ours, *others.values())} == {count}
     versus(ours, others, work={"bytes": 2 * floats.nbytes}, table="Epoch of batches of 128", row=f"{name}, {loader}")
+
+
+def normalised(x: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """What one writes in NumPy for bytes / 255, normalised."""
+    return (x.astype(np.float32) / 255 - 0.5) / 0.25
+
+
+def augmented(x: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """What one writes in NumPy for AUGMENT, without a loop over the images."""
+    n, _, h, w = x.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    top, left = generator.integers(5, size=(2, n))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (h, w), axis=(2, 3))
+    x = windows[np.arange(n), :, top, left]
+    mirrored = generator.random(n) < 0.5
+    x[mirrored] = x[mirrored, ..., ::-1]
+    return normalised(x, generator)
+
+
+BY_HAND = {"bytes, normalised": (None, normalised), "bytes, shifted, mirrored, normalised": (AUGMENT, augmented)}
+
+
+@pytest.mark.benchmark(group="data")
+@pytest.mark.parametrize("work", BY_HAND)
+@pytest.mark.parametrize("name", SETS)
+def test_the_same_work(name, work, versus, smoke):
+    count, channels, size = SETS[name]
+    count = 2 * BATCH if smoke else count
+    transform, hand = BY_HAND[work]
+    stored = np.random.default_rng(0).integers(0, 256, (count, channels, size, size), dtype=np.uint8)
+    labels, generator = np.arange(count), np.random.default_rng(0)
+    dataset = data.ArrayDataset(stored, labels, normalize=data.Normalize(0.5, 0.25))
+    batches = data.DataLoader(dataset, BATCH, shuffle=True, seed=0, transform=transform)
+
+    def ours() -> int:
+        return sum(len(y) for _, y in batches)
+
+    def by_hand() -> int:
+        order = generator.permutation(count)
+        pieces = [order[i : i + BATCH] for i in range(0, count, BATCH)]
+        return sum(len(hand(stored[piece], generator)) * (labels[piece] is not None) for piece in pieces)
+
+    assert ours() == by_hand() == count
+    moved = 5 * stored.nbytes  # bytes read, floats written
+    versus(ours, {"the same in NumPy": by_hand}, work={"bytes": moved}, table="Epoch of augmented batches", row=f"{name}, {work}")

@@ -56,6 +56,11 @@ class ArrayDataset(ImageDataset):
         """The images as stored, logical shape (N, C, H, W), read-only."""
         return self._nhwc.transpose(0, 3, 1, 2)
 
+    def located(self, index) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        if isinstance(index, slice) or type(self).stored is not ArrayDataset.stored:
+            return super().located(index)
+        return self.images, index, self.labels.take(index)
+
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(index, slice):
             x, y = self._nhwc[index], self.labels[index]

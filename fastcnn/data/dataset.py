@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DtypeError, ShapeError
-from ..kernels.pixels import scale_channels
-from .transforms import Normalize
+from ..kernels.pixels import Scale, gather_pixels
+from .transforms import Normalize, normal_scale
 
 STORED = (np.dtype("u1"), np.dtype("f4"), np.dtype("f8"))
 
@@ -37,11 +37,38 @@ class ImageDataset:
         """Return images (n, C, H, W) as they are stored (uint8 or floats) and labels (n,) at `index`, a slice or an int array."""
         raise NotImplementedError
 
+    def located(self, index) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Return images as they are stored, which of them are those at `index` (None: all, in this order), and labels at `index`.
+
+        A set that holds its images in one array gives all of it: whoever makes a batch then reads each image once.
+        """
+        x, y = self.stored(index)
+        return x, None, y
+
+    def scale(self, dtype: np.dtype) -> Scale | None:
+        """Return what `finish` does to images stored as `dtype`; None: nothing. Only asked for when `scales`."""
+        return normal_scale(self.normalize, self.shape[0], dtype)
+
+    @property
+    def scales(self) -> bool:
+        """Whether `finish` is a scale and a shift of each channel and nothing else."""
+        return type(self).finish is ImageDataset.finish and (self.normalize is None or type(self.normalize) is Normalize)
+
     def finish(self, x: np.ndarray) -> np.ndarray:
         """Return stored images as floats: normalised, or uint8 divided by 255."""
         if self.normalize is not None:
             return self.normalize(x)
-        return scale_channels(x, 1 / 255, 0) if x.dtype == np.uint8 else x
+        return gather_pixels(x, scale=normal_scale(None, x.shape[1], x.dtype)) if x.dtype == np.uint8 else x
+
+    def moved(self, index, windows=(), sizes=(), fill=0, finish: bool = True, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Return images and labels at `index`, moved by windows (see `kernels.pixels`), as floats with `finish`; in one pass."""
+        x, which, y = self.located(index)
+        if x.shape[1:] != self.shape:
+            raise ShapeError(f"{type(self).__name__}: images of shape {self.shape} are declared, stored ones are {x.shape[1:]}")
+        scale = self.scale(x.dtype) if finish and self.scales else None
+        if which is not None or len(windows) or scale is not None:
+            x = gather_pixels(x, which, windows, sizes, fill, scale, threads=threads)
+        return (x if self.scales or not finish else self.finish(x)), y
 
     @property
     def offers_pixels(self) -> bool:
@@ -50,8 +77,7 @@ class ImageDataset:
 
     def batch(self, index) -> tuple[np.ndarray, np.ndarray]:
         """Return float images (n, C, H, W) in channels-last memory and labels (n,) at `index`, a slice or an int array."""
-        x, y = self.stored(index)
-        return self.finish(x), y
+        return self.moved(index)
 
     def __getitem__(self, index):
         """Return `(x, y)`: of one image (C, H, W) for an int, of a batch for a slice or an int array."""

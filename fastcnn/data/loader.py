@@ -10,8 +10,10 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
+from ..threads import get_num_threads
 from .prefetch import Prefetch
 from .transforms import Compose
+from .windows import Windows, leading_windows
 
 
 def _flat(transform) -> list[Callable]:
@@ -23,18 +25,19 @@ def _flat(transform) -> list[Callable]:
     return [inner for part in transform or () for inner in _flat(part)]
 
 
-def _make(dataset, pixels, rest, seed: int, epoch: int, task):
-    """Return batch `task` = (position of its first image, index)."""
-    position, index = task
+def _make(dataset, moves: Windows | None, pixels, rest, seed: int, epoch: int, threads: int, task):
+    """Return batch `task` = (position of its first image, index, windows)."""
+    position, index, windows = task
     # + 1: the seed of the order is that of (seed, epoch, 0)
     generator = np.random.default_rng([seed, epoch, position + 1]) if pixels or rest else None
-    if pixels:
-        x, y = dataset.stored(index)
+    if moves is None:
+        x, y = dataset.batch(index)
+    else:
+        x, y = dataset.moved(index, windows, moves.sizes, moves.fill, not pixels, threads)
         for transform in pixels:
             x = transform(x, generator)
-        x = dataset.finish(x)
-    else:
-        x, y = dataset.batch(index)
+        if pixels:
+            x = dataset.finish(x)
     for transform in rest:
         if getattr(transform, "mixes", False):
             x, y = transform(x, y, generator)
@@ -66,7 +69,8 @@ class DataLoader:
         images as they are stored (uint8, or floats), before the dataset normalises them; from the first other one on, transforms
         get normalised floats. All of them do when the dataset is no ImageDataset, or has a `batch` of its own.
     num_workers : int
-        Threads that make batches ahead, beside the training. 0: each batch is made when it is asked for.
+        Threads that make batches ahead, beside the training. 0: each batch is made when it is asked for. Worth it when a batch
+        takes long (files to decode, rotations); a batch that no thread has begun is made on the spot.
     prefetch_factor : int
         Batches that each thread may be ahead.
 
@@ -79,8 +83,10 @@ class DataLoader:
 
     Notes
     -----
-    The order is a function of (seed, epoch), the random numbers of a batch of (seed, epoch, position of its first image),
-    whatever the number of threads. Each `iter()` begins a new epoch, unless `load_state_dict` has just set a position: then it
+    The order is a function of (seed, epoch); flips, shifts and crops of an image, when they come first, are one of (seed, epoch,
+    position); all other random numbers of a batch one of (seed, epoch, position of its first image), whatever the number of
+    threads. Choosing, moving and normalising images is one pass, with all threads for batches of megabytes; a thread ahead keeps
+    to itself. Each `iter()` begins a new epoch, unless `load_state_dict` has just set a position: then it
     goes on from there, with the same bits as if it had never stopped. The position counts the batches given out, not those
     made ahead. An error of a thread is raised where its batch would have come. With threads, dataset and transforms are used
     by all of them at once.
@@ -191,16 +197,21 @@ class DataLoader:
     def _ahead(self, epoch: int, position: int, size: int, index) -> Prefetch:
         """Return an iterator over the batches from `position` on."""
 
-        def tasks(position):
-            while (piece := index(position, size)) is not None:
-                yield position, piece
-                position += piece.stop - piece.start if isinstance(piece, slice) else len(piece)
-
         offered = getattr(self.dataset, "offers_pixels", False)
         before = [offered and getattr(transform, "pixels", False) for transform in self.transforms]
         count = [*before, False].index(False)  # how many transforms come before the normalisation
-        pixels, rest = self.transforms[:count], self.transforms[count:]
-        make = partial(_make, self.dataset, pixels, rest, self.seed, epoch)
+        first = leading_windows(self.transforms[:count])
+        moves = Windows(self.transforms[:first], self.dataset.shape, self.seed, epoch) if offered else None
+        threads = 1 if self.num_workers else get_num_threads()
+        pixels, rest = self.transforms[first:count], self.transforms[count:]
+        make = partial(_make, self.dataset, moves, pixels, rest, self.seed, epoch, threads)
+
+        def tasks(position):
+            while (piece := index(position, size)) is not None:
+                count = piece.stop - piece.start if isinstance(piece, slice) else len(piece)
+                yield position, piece, moves.at(position, count) if moves is not None and first else ()
+                position += count
+
         return Prefetch(make, tasks(position), self.num_workers, self.num_workers * self.prefetch_factor)
 
     def _batches(self, epoch: int, position: int, owner: object):
@@ -221,6 +232,7 @@ class DataLoader:
                 if self._owner is owner:
                     self._position = position
                 yield Tensor(x), y
+                del x, y  # the next batch may have the memory of this one
         finally:
             if made is not None:
                 made.close()

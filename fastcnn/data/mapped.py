@@ -71,10 +71,16 @@ class MappedDataset(ImageDataset):
         elif layout == "NCHW":
             mapped = mapped.transpose(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C), in the file's order still
         self._nhwc = mapped
+        self._direct = mapped.flags.c_contiguous and mapped.flags.aligned
         self.labels = checked_labels("MappedDataset", labels, len(mapped))
         self.shape = (mapped.shape[3], mapped.shape[1], mapped.shape[2])
         self.normalize = normalize
         self.classes = tuple(classes) if classes is not None else None
+
+    def located(self, index) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        if isinstance(index, slice) or not self._direct or type(self).stored is not MappedDataset.stored:
+            return super().located(index)
+        return self._nhwc.transpose(0, 3, 1, 2), index, self.labels[index]
 
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         x = self._nhwc[index]

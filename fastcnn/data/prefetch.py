@@ -3,8 +3,45 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
+from queue import Empty, SimpleQueue
+
+LOOK = 0.2  # seconds after which a thread without work looks whether the program has ended
+
+
+class _Job:
+    """A task, and what becomes of it. Whoever gets hold of `claim` computes it."""
+
+    __slots__ = ("claim", "done", "error", "result", "task")
+
+    def __init__(self, task):
+        self.task, self.result, self.error = task, None, None
+        self.claim, self.done = threading.Lock(), threading.Lock()
+        self.done.acquire()
+
+
+def _work(function: Callable, jobs: SimpleQueue) -> None:
+    """Compute jobs until None comes, or until the main thread has ended and left an iteration unfinished."""
+    while True:
+        try:
+            job = jobs.get(timeout=LOOK)
+        except Empty:
+            if threading.main_thread().is_alive():
+                continue
+            return
+        if job is None:
+            return
+        if not job.claim.acquire(blocking=False):
+            continue
+        try:
+            job.result = function(job.task)
+        except BaseException as error:
+            job.error = error
+        job.done.release()
+        del job  # or it would hold its result while this thread waits
 
 
 class Prefetch:
@@ -22,51 +59,66 @@ class Prefetch:
 
     Notes
     -----
-    Threads never wait for the consumer: it hands out a task for each result that it takes. So whoever stops iterating leaves
-    at most `ahead` tasks behind; those not begun are cancelled by `close()`, which also runs when the object is collected. An
-    exception of `function` is raised where its result would have come, with the traceback of the thread. After `fork()` the
+    Nobody waits for work that nobody does: the consumer hands out a task for each result that it takes, and computes the next
+    result itself when no thread has begun it. So threads cost little where there is nothing to gain, and whoever stops iterating
+    leaves at most `ahead` tasks behind; those not begun are cancelled by `close()`, which also runs when the object is collected.
+    An exception of `function` is raised where its result would have come, with the traceback of the thread. After `fork()` the
     child has no such threads: it computes the results itself.
     """
 
     def __init__(self, function: Callable, tasks: Iterator, workers: int, ahead: int):
         self._function, self._tasks, self._ahead = function, tasks, ahead
-        self._waiting: deque = deque()  # (task, future), oldest first
-        self._pool = None
+        self._waiting: deque[_Job] = deque()  # oldest first
+        self._jobs: SimpleQueue = SimpleQueue()
         self._process = os.getpid()
-        if workers:
-            from concurrent.futures import ThreadPoolExecutor  # takes a few milliseconds to import
-
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="fastcnn-data")
+        self._threads = [
+            threading.Thread(target=_work, args=(function, self._jobs), name=f"fastcnn-data_{number}")
+            for number in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        if self._pool is not None and self._process != os.getpid():
-            self._pool = None  # its locks may be held by threads that do not exist here
-        if self._pool is None:
-            task = self._waiting.popleft()[0] if self._waiting else next(self._tasks)
-            return self._function(task)
-        while len(self._waiting) <= self._ahead:
-            task = next(self._tasks, None)
-            if task is None:
-                break
-            self._waiting.append((task, self._pool.submit(self._function, task)))
+        if self._threads and self._process != os.getpid():
+            self._threads = []
+        if not self._threads:
+            return self._function(self._waiting.popleft().task if self._waiting else next(self._tasks))
+        if len(self._waiting) <= self._ahead // 2:
+            self._hand_out()
         if not self._waiting:
             self.close()
             raise StopIteration
+        job = self._waiting.popleft()
         try:
-            return self._waiting.popleft()[1].result()
+            if job.claim.acquire(blocking=False):
+                return self._function(job.task)
+            job.done.acquire()
+            if job.error is not None:
+                raise job.error
+            return job.result
         except BaseException:
             self.close()
             raise
 
+    def _hand_out(self) -> None:
+        """Fill up what is under way; several tasks at once, because each time a thread may have to be woken."""
+        for task in islice(self._tasks, self._ahead + 1 - len(self._waiting)):
+            job = _Job(task)
+            self._waiting.append(job)
+            self._jobs.put(job)
+
     def close(self) -> None:
         """Cancel what has not begun and let the threads end."""
-        pool, self._pool, self._tasks = self._pool, None, iter(())
-        self._waiting.clear()
-        if pool is not None and self._process == os.getpid():
-            pool.shutdown(wait=False, cancel_futures=True)
+        threads, self._threads, self._tasks = self._threads, [], iter(())
+        waiting, self._waiting = self._waiting, deque()
+        if threads and self._process == os.getpid():
+            for job in waiting:
+                job.claim.acquire(blocking=False)
+            for _ in threads:
+                self._jobs.put(None)
 
     def __del__(self):
         self.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ..errors import ArgumentError, DtypeError, ShapeError
+from ..kernels.pixels import Scale
 from .dataset import ImageDataset
 
 
@@ -41,6 +42,18 @@ class Subset(ImageDataset):
     @property
     def offers_pixels(self) -> bool:
         return type(self).batch is Subset.batch and self.dataset.offers_pixels
+
+    def located(self, index) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        if type(self).stored is not Subset.stored:
+            return super().located(index)
+        return self.dataset.located(self.indices[index])
+
+    def scale(self, dtype: np.dtype) -> Scale | None:
+        return self.dataset.scale(dtype)
+
+    @property
+    def scales(self) -> bool:
+        return type(self).finish is Subset.finish and self.dataset.scales
 
     def stored(self, index) -> tuple[np.ndarray, np.ndarray]:
         return self.dataset.stored(self.indices[index])

@@ -8,11 +8,12 @@ A class with `pixels = True` works on images as they are stored, before they are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from ..errors import ArgumentError, DtypeError, ShapeError
-from ..kernels.pixels import fill_boxes, map_pixels, scale_channels
+from ..kernels.pixels import Scale, fill_boxes, gather_pixels, map_pixels
 from ..shapes import pair
 
 PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
@@ -67,70 +68,107 @@ class Normalize:
         return hash((self.mean.tobytes(), self.std.tobytes()))
 
     def __call__(self, x: np.ndarray, generator=None) -> np.ndarray:
-        channels = max(self.mean.size, self.std.size)
-        if channels not in (1, x.shape[1]):
-            raise ShapeError(f"Normalize: {channels} channels of mean and std, x has {x.shape[1]} (x.shape={x.shape})")
-        unit = 255.0 if x.dtype == np.uint8 else 1.0
-        return scale_channels(x, 1 / (self.std * unit), -self.mean / self.std)
+        return gather_pixels(x, scale=normal_scale(self, x.shape[1], x.dtype))
 
 
-class _Mapped:
-    """A transform that moves pixels: a subclass gives the source row of each row and the source column of each column."""
+@lru_cache(64)
+def normal_scale(normalize: Normalize | None, channels: int, dtype: np.dtype) -> Scale | None:
+    """Return what makes floats of images of `dtype`: normalised, or without Normalize bytes divided by 255; None: they stay."""
+    unit = 255.0 if dtype == np.uint8 else 1.0
+    if normalize is None:
+        return Scale(1 / unit, 0, channels, dtype) if dtype == np.uint8 else None
+    given = max(normalize.mean.size, normalize.std.size)
+    if given not in (1, channels):
+        raise ShapeError(f"Normalize: {given} channels of mean and std, x has {channels}")
+    return Scale(1 / (normalize.std * unit), -normalize.mean / normalize.std, channels, dtype)
+
+
+class Window:
+    """Base class of transforms that move each image by whole pixels, mirrored or not; the loader does all that follow at once.
+
+    A subclass gives the windows. `fill` stands beside the image, a number or one per channel, in the units that come in; None:
+    nothing ever does.
+    """
 
     pixels = True
-    fill: float | Sequence[float] = 0.0
+    fill: float | Sequence[float] | None = None
+    padding_mode = "constant"
 
-    def maps(self, shape: tuple[int, ...], generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows (N, new height) and columns (N, new width), -1 where `fill` is to stand."""
+    def output_size(self, h: int, w: int) -> tuple[int, int]:
+        """Return height and width of what becomes of images of h x w pixels."""
+        return h, w
+
+    def windows(self, n: int, h: int, w: int, generator: np.random.Generator) -> np.ndarray:
+        """Return (n, 4) ints (row, step, column, step): where the pixels (0, 0) come from, and in which direction it goes on."""
         raise NotImplementedError
 
     def __call__(self, x: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        rows, columns = self.maps(x.shape, generator)
-        return map_pixels(x, rows, columns, self.fill)
+        n, _, h, w = x.shape
+        windows, (oh, ow) = self.windows(n, h, w, generator), self.output_size(h, w)
+        if self.padding_mode == "constant":
+            return gather_pixels(x, None, windows[None], [(oh, ow)], 0 if self.fill is None else self.fill)
+        row, column = windows[:, :1], windows[:, 2:3]
+        rows, columns = _inside(row + np.arange(oh), h, self.padding_mode), _inside(column + np.arange(ow), w, self.padding_mode)
+        return map_pixels(x, rows, columns)
 
 
-def _mirrored(n: int, size: int, p: float, generator: np.random.Generator) -> np.ndarray:
-    forward = np.arange(size)
-    return np.where(generator.random((n, 1)) < p, forward[::-1], forward)
+def _mirrors(n: int, axis: int, size: int, p: float, generator: np.random.Generator) -> np.ndarray:
+    """Return n windows that take an axis of `size` in its own direction or, with probability p, in the other one."""
+    windows, mirrored = np.zeros((n, 4), np.int64), generator.random(n) < p
+    windows[:, 1::2] = 1
+    windows[:, 2 * axis] = mirrored * (size - 1)
+    windows[:, 2 * axis + 1] -= 2 * mirrored
+    return windows
 
 
-class RandomHorizontalFlip(_Mapped):
+class RandomHorizontalFlip(Window):
     """Mirror each image left to right with probability `p`."""
 
     def __init__(self, p: float = 0.5):
         self.p = check_probability("RandomHorizontalFlip", p)
 
-    def maps(self, shape, generator):
-        n, _, h, w = shape
-        return np.broadcast_to(np.arange(h), (n, h)), _mirrored(n, w, self.p, generator)
+    def windows(self, n, h, w, generator):
+        return _mirrors(n, 1, w, self.p, generator)
 
 
-class RandomVerticalFlip(_Mapped):
+class RandomVerticalFlip(Window):
     """Mirror each image top to bottom with probability `p`."""
 
     def __init__(self, p: float = 0.5):
         self.p = check_probability("RandomVerticalFlip", p)
 
-    def maps(self, shape, generator):
-        n, _, h, w = shape
-        return _mirrored(n, h, self.p, generator), np.broadcast_to(np.arange(w), (n, w))
+    def windows(self, n, h, w, generator):
+        return _mirrors(n, 0, h, self.p, generator)
 
 
 def _inside(places: np.ndarray, size: int, mode: str) -> np.ndarray:
-    """Return which pixel stands at each place, counted from the first pixel of a row that is continued by `mode`; -1: fill."""
+    """Return which pixel stands at each place, counted from the first pixel of a row that is continued by `mode`."""
     if mode == "edge":
         return places.clip(0, size - 1)
     if mode == "symmetric":  # ... 1 0 | 0 1 2 | 2 1 ...
         places = places % (2 * size)
         return np.minimum(places, 2 * size - 1 - places)
-    if mode == "reflect":  # ... 2 1 | 0 1 2 | 1 0 ...
-        period = max(2 * size - 2, 1)
-        places = places % period
-        return np.minimum(places, period - places) if size > 1 else places * 0
-    return np.where((places >= 0) & (places < size), places, -1)
+    period = max(2 * size - 2, 1)  # "reflect": ... 2 1 | 0 1 2 | 1 0 ...
+    places = places % period
+    return np.minimum(places, period - places) if size > 1 else places * 0
 
 
-class RandomCrop(_Mapped):
+def _check_padding(op: str, mode: str) -> str:
+    if mode not in PADDING_MODES:
+        raise ArgumentError(f"{op}: padding_mode must be one of {', '.join(PADDING_MODES)}, got {mode!r}")
+    return mode
+
+
+def _draw_windows(n: int, image, size, padding, generator: np.random.Generator) -> np.ndarray:
+    """Return n windows of `size`, each place in the padded image as likely as the others."""
+    windows = np.ones((n, 4), np.int64)
+    for axis in (0, 1):
+        room = image[axis] + 2 * padding[axis] - size[axis] + 1
+        windows[:, 2 * axis] = generator.integers(room, size=n) - padding[axis]
+    return windows
+
+
+class RandomCrop(Window):
     """Cut a window of `size` at a random place of the image padded by `padding`; size = image size gives a random shift.
 
     Parameters
@@ -145,33 +183,30 @@ class RandomCrop(_Mapped):
     """
 
     def __init__(self, size, padding=0, fill: float | Sequence[float] = 0.0, padding_mode: str = "constant"):
-        if padding_mode not in PADDING_MODES:
-            raise ArgumentError(f"RandomCrop: padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}")
         self.size, self.padding = pair("RandomCrop", "size", size, 1), pair("RandomCrop", "padding", padding, 0)
-        self.fill, self.padding_mode = fill, padding_mode
+        self.fill, self.padding_mode = fill, _check_padding("RandomCrop", padding_mode)
 
-    def maps(self, shape, generator):
-        (h, w), (ph, pw) = self.size, self.padding
-        n, _, ih, iw = shape
-        if h > ih + 2 * ph or w > iw + 2 * pw:
+    def output_size(self, h, w):
+        (oh, ow), (ph, pw) = self.size, self.padding
+        if oh > h + 2 * ph or ow > w + 2 * pw:
             raise ShapeError(
-                f"RandomCrop: size {self.size} is larger than the padded image {(ih + 2 * ph, iw + 2 * pw)} (x.shape={shape})"
+                f"RandomCrop: size {self.size} is larger than the padded image {(h + 2 * ph, w + 2 * pw)} (image: {h} x {w})"
             )
-        top = generator.integers(ih + 2 * ph - h + 1, size=(n, 1)) - ph
-        left = generator.integers(iw + 2 * pw - w + 1, size=(n, 1)) - pw
-        return _inside(top + np.arange(h), ih, self.padding_mode), _inside(left + np.arange(w), iw, self.padding_mode)
+        return oh, ow
+
+    def windows(self, n, h, w, generator):
+        return _draw_windows(n, (h, w), self.output_size(h, w), self.padding, generator)
 
 
-class RandomShift(_Mapped):
+class RandomShift(Window):
     """Move each image by up to `shift` pixels in each direction; `fill` and `padding_mode` as in RandomCrop."""
 
     def __init__(self, shift, fill: float | Sequence[float] = 0.0, padding_mode: str = "constant"):
-        if padding_mode not in PADDING_MODES:
-            raise ArgumentError(f"RandomShift: padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}")
-        self.shift, self.fill, self.padding_mode = pair("RandomShift", "shift", shift, 0), fill, padding_mode
+        self.shift, self.fill = pair("RandomShift", "shift", shift, 0), fill
+        self.padding_mode = _check_padding("RandomShift", padding_mode)
 
-    def maps(self, shape, generator):
-        return RandomCrop(shape[2:], self.shift, self.fill, self.padding_mode).maps(shape, generator)
+    def windows(self, n, h, w, generator):
+        return _draw_windows(n, (h, w), (h, w), self.shift, generator)
 
 
 class Cutout:
