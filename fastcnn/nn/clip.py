@@ -9,6 +9,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, StateError
+from ..kernels import entry
 from ..kernels.clip import clip_values, total_norm
 from ..threads import get_num_threads
 
@@ -51,6 +52,7 @@ def clip_grad_norm_(parameters, max_norm: float, norm_type: float = 2.0, error_i
     gradients = _gradients("clip_grad_norm_", parameters)
     limit = _limit("clip_grad_norm_", "max_norm", max_norm)
     if error_if_nonfinite:
+        entry.refuse("clip_grad_norm_ with error_if_nonfinite")
         get_total_norm(gradients, norm_type, error_if_nonfinite=True)
     norm = _norm("clip_grad_norm_", gradients, norm_type, limit)
     for gradient in gradients:
@@ -133,6 +135,7 @@ def _gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]
     for p in _tensors(name, parameters):
         if p.grad is not None:
             if not p.grad.data.flags.writeable:
+                entry.refuse("a limit to a gradient that is read-only")
                 p.grad = Tensor(np.array(p.grad.data, order="K"))
             found.append(p.grad)
     return found

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from ..errors import ArgumentError, StateError
 from .one_cycle import CyclicLR, OneCycle, OneCycleLR
 from .plateau import ReduceLROnPlateau
-from .schedule import annealed, exponential, line_of, linear, multi_step, polynomial, step, warm_restarts, warmup
+from .schedule import annealed, exponential, line_of, linear, linear_at, multi_step, polynomial, restarts_at, step, warmup
 from .scheduler import LRScheduler
 from .sequence import finite, whole
 
 __all__ = [
     "SWALR",
+    "ChainedScheduler",
     "Constant",
     "ConstantLR",
     "CosineAnnealingLR",
@@ -25,6 +27,7 @@ __all__ = [
     "LinearDecay",
     "LinearLR",
     "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycle",
     "OneCycleLR",
     "PolynomialLR",
@@ -52,6 +55,20 @@ class LambdaLR(LRScheduler):
     def _apply(self) -> None:
         for group, base, function in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
             group["lr"] = base * function(self.last_epoch) * self.scale
+
+
+class MultiplicativeLR(LRScheduler):
+    """lr = base * lr_lambda(1) * ... * lr_lambda(step)."""
+
+    def __init__(self, optimizer, lr_lambda: Callable[[int], float]):
+        self.lr_lambda = lr_lambda
+        self._products = [1.0]  # of the steps so far
+        super().__init__(optimizer)
+
+    def lr_at(self, step, base):
+        while len(self._products) <= step:
+            self._products.append(self._products[-1] * self.lr_lambda(len(self._products)))
+        return base * self._products[step]
 
 
 class Constant(LRScheduler):
@@ -89,7 +106,7 @@ class LinearDecay(LRScheduler):
         super().__init__(optimizer)
 
     def lr_at(self, step, base):
-        return linear(self.total_steps, base, 0.0, min(self.floor, base))(step)
+        return linear_at(self.total_steps, base, 0.0, min(self.floor, base), step)
 
 
 class StepLR(LambdaLR):
@@ -144,7 +161,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer)
 
     def lr_at(self, step, base):
-        return warm_restarts(self.T_0, self.T_mult, base, self.eta_min)(step)
+        return restarts_at(self.T_0, self.T_mult, base, self.eta_min, step)
 
 
 class SWALR(LRScheduler):
@@ -225,6 +242,26 @@ class SequentialLR(LRScheduler):
         for scheduler, part in zip(self.schedulers, parts, strict=True):
             scheduler.load_state_dict(part)
         super().load_state_dict(values)
+
+
+class ChainedScheduler(LRScheduler):
+    """Several schedulers at once: lr = base * product of (lr_i / base).
+
+    The parts are read, not stepped: step only this one. Schedules multiply without it: warmup(5) * cosine(100).
+    """
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer=None):
+        self.schedulers = list(schedulers)
+        if not self.schedulers:
+            raise ArgumentError("ChainedScheduler: at least one scheduler is needed")
+        optimizer = self.schedulers[0].optimizer if optimizer is None else optimizer
+        if any(s.optimizer is not optimizer or isinstance(s, (ReduceLROnPlateau, SWALR)) for s in self.schedulers):
+            raise ArgumentError("ChainedScheduler: the parts must have one optimizer, and be functions of the step")
+        super().__init__(optimizer)
+
+    def lr_at(self, step, base):
+        factors = (scheduler.lr_at(step, base) / base for scheduler in self.schedulers)
+        return base * math.prod(factors) if base else 0.0
 
 
 class WarmUp(LRScheduler):

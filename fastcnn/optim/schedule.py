@@ -60,7 +60,8 @@ def constant(value: float = 1.0, steps: int | None = None) -> Schedule:
     return found if steps is None else Schedule(found.function, steps, _described("constant", value, steps=steps))
 
 
-def _linear(steps: int, start: float, end: float, floor: float, step: int) -> float:
+def linear_at(steps: int, start: float, end: float, floor: float, step: int) -> float:
+    """The value of `linear` at a step."""
     return max(straight(start, end, min(step / steps, 1.0)), floor)
 
 
@@ -77,7 +78,7 @@ def linear(steps: int, start: float = 1.0, end: float = 0.0, floor: float = 0.0)
     start, end = finite("linear", "start", start), finite("linear", "end", end)
     floor = finite("linear", "floor", floor, 0.0)
     text = _described("linear", steps, start=start, end=end, floor=floor)
-    return Schedule(partial(_linear, steps, start, end, floor), steps, text)
+    return Schedule(partial(linear_at, steps, start, end, floor), steps, text)
 
 
 def warmup(steps: int, start: float = 0.0) -> Schedule:
@@ -91,7 +92,7 @@ def warmup(steps: int, start: float = 0.0) -> Schedule:
     """
     steps, start = whole("warmup", "steps", steps), finite("warmup", "start", start, 0.0, 1.0)
     text = f"warmup({steps}, start={start:g})" if start else f"warmup({steps})"
-    return Schedule(partial(_linear, steps, start, 1.0, 0.0), steps, text)
+    return Schedule(partial(linear_at, steps, start, 1.0, 0.0), steps, text)
 
 
 def _step(size: int, gamma: float, step: int) -> float:
@@ -156,7 +157,8 @@ def cosine(steps: int, start: float = 1.0, end: float = 0.0) -> Schedule:
     return Schedule(partial(_cosine, steps, start, end), steps, _described("cosine", steps, start=start, end=end))
 
 
-def _warm_restarts(first: int, growth: int, start: float, end: float, step: int) -> float:
+def restarts_at(first: int, growth: int, start: float, end: float, step: int) -> float:
+    """The value of `warm_restarts` at a step."""
     length = first
     if growth == 1:
         step %= first
@@ -170,7 +172,7 @@ def warm_restarts(first: int, growth: int = 1, start: float = 1.0, end: float = 
     first, growth = whole("warm_restarts", "first", first), whole("warm_restarts", "growth", growth)
     start, end = finite("warm_restarts", "start", start), finite("warm_restarts", "end", end)
     text = _described("warm_restarts", first, growth=growth, start=start, end=end, steps=steps)
-    return Schedule(partial(_warm_restarts, first, growth, start, end), steps, text)
+    return Schedule(partial(restarts_at, first, growth, start, end), steps, text)
 
 
 def phases(ends: Sequence[float], values: Sequence[float], line, step: int) -> float:

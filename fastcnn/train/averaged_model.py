@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ..autograd import Tensor, no_grad
 from ..errors import ArgumentError, StateError
+from ..kernels import entry
 from ..kernels.update import Update
 from ..nn import BatchNorm1d, BatchNorm2d, Module
 from ..threads import get_num_threads
@@ -141,6 +142,7 @@ class AveragedModel(Module):
 
         Raises StateError when the model is another one than the copy.
         """
+        entry.refuse("AveragedModel.update_parameters")  # counts in Python; nothing without a recording
         pairs = self._pairs("parameters", model)
         if self.use_buffers:
             pairs += self._pairs("buffers", model)

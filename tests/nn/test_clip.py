@@ -7,6 +7,7 @@ import pytest
 
 from fastcnn import Tensor, nn
 from fastcnn.errors import ArgumentError, DtypeError, StateError
+from fastcnn.kernels import entry
 
 
 def parameters(*gradients):
@@ -64,3 +65,20 @@ def test_refusals():
             nn.utils.clip_grad_norm_([], 1.0, norm_type=value)
     with pytest.raises(DtypeError, match="clip_grad_norm_: tensors are needed, got ndarray"):
         nn.utils.clip_grad_norm_([np.ones(2)], 1.0)
+
+
+def test_recordings():
+    def refused(function):
+        recording = entry.Recording()
+        recording.start()
+        try:
+            function()
+        finally:
+            recording.stop()
+        return recording.refused
+
+    given = parameters([3.0, -7.0])
+    assert refused(lambda: (nn.utils.clip_grad_norm_(given, 1.0), nn.utils.clip_grad_value_(given, 1.0))) is None
+    assert refused(lambda: nn.utils.clip_grad_norm_(given, 1.0, error_if_nonfinite=True)) is not None
+    given[0].grad.data.flags.writeable = False
+    assert refused(lambda: nn.utils.clip_grad_norm_(given, 1.0)) == "a limit to a gradient that is read-only"

@@ -53,6 +53,11 @@ ROWS = {
         [1, 1.5, 2, 1.5, 1, 0.75 + 2.5e-5, 0.5 + 5e-5, 0.25 + 7.5e-5, 1e-4, 1e-4],
     ),
     "cyclic": (lambda o: lrs.CyclicLR(o, 1.0, 3.0, 2, 1, "triangular2", cycle_momentum=False), [1, 2, 3, 1, 1.5, 2, 1]),
+    "multiplicative": (lambda o: lrs.MultiplicativeLR(o, lambda step: 1 / step), [1, 1, 0.5, 1 / 6]),
+    "chained": (
+        lambda o: lrs.ChainedScheduler([lrs.ConstantLR(o, 0.5, 2), lrs.ExponentialLR(o, 0.1)]),
+        [0.5, 0.05, 0.01, 0.001],
+    ),
     "sequential": (
         lambda o: lrs.SequentialLR(o, [lrs.LinearLR(o, 0.5, 1.0, 2), lrs.StepLR(o, 1, 0.5)], [2]),
         [0.5, 0.75, 1, 0.5, 0.25],
@@ -203,6 +208,8 @@ def test_scale_is_a_factor_that_is_saved():
             "SequentialLR: 3 schedulers need one milestone less, rising",
         ),
         (lambda o: lrs.SequentialLR(o, [lrs.Constant(optimizer())], []), "SequentialLR: Constant has another optimizer"),
+        (lambda o: lrs.ChainedScheduler([]), "ChainedScheduler: at least one scheduler is needed"),
+        (lambda o: lrs.ChainedScheduler([lrs.SWALR(o, 0.1)]), "ChainedScheduler: the parts must have one optimizer, and be"),
         (lambda o: lrs.SWALR(o, [0.1, 0.2]), "SWALR: 2 values of swa_lr for 1 groups"),
         (lambda o: lrs.SWALR(o, 0.1, anneal_strategy="x"), "SWALR: anneal_strategy must be 'cos' or 'linear', got 'x'"),
         (lambda o: lrs.CyclicLR(o, 0.1, 1.0, mode="x"), "CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range'"),

@@ -15,6 +15,7 @@ ROWS = [
     ("MultiStepLR", {"milestones": [5, 11], "gamma": 0.5}),
     ("ExponentialLR", {"gamma": 0.9}),
     ("CosineAnnealingLR", {"T_max": STEPS, "eta_min": 0.01}),
+    ("MultiplicativeLR", {"lr_lambda": lambda step: 1 - 1 / (2 + step)}),
     ("LambdaLR", {"lr_lambda": lambda step: 1 / (1 + step)}),
     ("ConstantLR", {"factor": 0.25, "total_iters": 7}),
     ("LinearLR", {"start_factor": 0.25, "end_factor": 0.75, "total_iters": 11}),
@@ -67,6 +68,19 @@ def test_swa(options):
         for step in range(20):
             (main if step < main_steps else average).step()
             found[-1].append(optimizer.param_groups[0]["lr"])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_chained():
+    found = []
+    for optimizer, lrs in zip(both(), (optim.lr_scheduler, torch.optim.lr_scheduler), strict=True):
+        parts = [lrs.LinearLR(optimizer, 0.1, 1.0, 4), lrs.StepLR(optimizer, 5, 0.5), lrs.ExponentialLR(optimizer, 0.9)]
+        schedule = lrs.ChainedScheduler(parts)
+        found.append([])
+        for _ in range(18):
+            found[-1].append(optimizer.param_groups[0]["lr"])
+            schedule.step()
     assert found[0] == pytest.approx(found[1], rel=1e-6)
 
 
