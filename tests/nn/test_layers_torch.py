@@ -131,3 +131,22 @@ def test_initial_values_have_the_same_spread(name, args):
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert abs(p.data).max() == pytest.approx(q.abs().max().item(), rel=0.1)
         assert p.data.std() == pytest.approx(q.std().item(), rel=0.3)
+
+
+def test_every_layer_that_pytorch_has_is_compared():
+    twins = {name for name in nn.__all__ if inspect.isclass(getattr(torch.nn, name, None))}
+    containers = {"Module", "ModuleDict", "ModuleList", "Parameter", "Sequential"}
+    random = {"Dropout", "Dropout2d"}  # tests/nn/test_layers.py: another stream of random numbers
+    assert twins - {row[0] for row in ROWS} - {name for name in twins if name.endswith("Loss")} == containers | random
+
+
+@pytest.mark.parametrize("name", ["Dropout", "Dropout2d"])
+def test_dropout_scales_what_survives(name):
+    for layers in (nn, torch.nn):
+        layer = getattr(layers, name)(0.25)
+        x = np.ones((8, 16, 20, 20), np.float32)
+        y = np.asarray(layer(Tensor(x)).data if layers is nn else layer(torch.from_numpy(x)).numpy())
+        assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)} and abs(y.mean() - 1) < 0.15
+        assert (name == "Dropout2d") == bool((y == y[:, :, :1, :1]).all())
+        layer.eval()
+        assert (np.asarray(layer(Tensor(x)).data if layers is nn else layer(torch.from_numpy(x)).numpy()) == x).all()
