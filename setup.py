@@ -41,6 +41,7 @@ EXTENSIONS = {
     f"{KERNELS}/cross_entropy": [],
     f"{KERNELS}/update": [],
     f"{KERNELS}/clip": [],
+    f"{KERNELS}/moments": [],
     f"{KERNELS}/conv2d_direct": [],
     f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_batch": [],

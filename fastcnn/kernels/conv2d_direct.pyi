@@ -3,6 +3,13 @@ import numpy as np
 from ..shapes import Conv2dCase
 
 def conv2d_direct_forward(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, case: Conv2dCase, *, relu: bool = False, threads: int = 1
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    case: Conv2dCase,
+    *,
+    relu: bool = False,
+    moments: np.ndarray | None = None,
+    threads: int = 1,
 ) -> np.ndarray: ...
 def conv2d_direct_backward_data(dy: np.ndarray, w: np.ndarray, case: Conv2dCase, *, threads: int = 1) -> np.ndarray: ...

@@ -18,6 +18,7 @@ from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, team
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.moments cimport SHARES, TILE_WIDTH, Moments, ask, begin, finish, merge, room
 from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
@@ -45,6 +46,7 @@ cdef struct Correlation:
     Py_ssize_t batch, groups, depth, n_out
     int relu
     int threads                                        # asked for
+    Moments moments                                    # of dst
     # derived by `plan`
     bint pack                                          # copy windows to scratch
     Py_ssize_t pixel, row, cols                        # of the window: strides of a pixel and a row, columns
@@ -64,7 +66,7 @@ cdef Py_ssize_t span(const Py_ssize_t *t, Py_ssize_t n) noexcept nogil:
 cdef void plan(Correlation *p) noexcept nogil:
     """Choose the blocks."""
     cdef const fc_ukr *u = p.u
-    cdef Py_ssize_t images = p.batch * p.groups
+    cdef Py_ssize_t images = p.batch * p.groups, shares = p.threads if p.moments.out == NULL else SHARES
     cdef bint crowded = p.sx * p.s_pixel * u.item % 4096 == 0  # the rows of a tile would meet in one cache set
     cdef bint border = (p.ty[0] < 0 or p.tx[0] < 0 or (p.oh - 1) * p.sy + p.ty[p.ny - 1] >= p.height
                         or (p.ow - 1) * p.sx + p.tx[p.nx - 1] >= p.width)
@@ -78,8 +80,8 @@ cdef void plan(Correlation *p) noexcept nogil:
     p.rows = (WINDOW_BYTES // (p.cols * p.depth * u.item) - span(p.ty, p.ny)) // p.sy
     p.rows = min(max(p.rows, 1), p.oh)
     p.blocks = (p.oh + p.rows - 1) // p.rows
-    if images * p.blocks < 4 * p.threads and p.threads > 1:  # few blocks: as many for each thread
-        p.blocks = min(p.oh, (images * p.blocks + p.threads - 1) // p.threads * p.threads)
+    if images * p.blocks < 4 * shares and shares > 1:  # few blocks: as many for each thread
+        p.blocks = min(p.oh, (images * p.blocks + shares - 1) // shares * shares)
     p.rows = (p.oh + p.blocks - 1) // p.blocks
     p.blocks = (p.oh + p.rows - 1) // p.rows
     p.splits = 1
@@ -97,6 +99,8 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
     cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef fc_streams streams = p.streams
+    cdef bint taken = p.moments.out != NULL
+    cdef double sums[3 * TILE_WIDTH]
     cdef Py_ssize_t panel, channel, top = y0 * p.sy + p.ty[0]
     cdef const char *source = p.src + (n * p.s_batch + g * p.depth) * u.item
     if p.pack:
@@ -124,7 +128,11 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
         job.bias = p.bias + channel * u.item if p.bias != NULL else NULL
         job.c = p.dst + (n * p.d_batch + y0 * p.d_row + channel) * u.item
         job.n = min(u.nr, p.n_out - panel * u.nr)
-        u.tile_rows_streamed(&job, &streams if streams.past_cache else NULL)
+        if taken:
+            begin(&p.moments, &streams, sums)
+        u.tile_rows_streamed(&job, &streams if taken or streams.past_cache else NULL)
+        if taken:
+            finish(u, &p.moments, sums, n * p.blocks + y0 // p.rows, channel, job.n, job.rows * job.cols)
 
 
 cdef int correlate_all(const void *job) noexcept nogil:
@@ -142,6 +150,10 @@ cdef int correlate_all(const void *job) noexcept nogil:
         for t in prange(p.batch * p.blocks * p.groups * p.splits, schedule="static"):
             correlate_task(p, t)
         fc_restore(floats)
+    if p.moments.out != NULL:
+        for t in range(p.moments.chunks):
+            p.moments.count[t] = (min(p.oh, (t % p.blocks + 1) * p.rows) - t % p.blocks * p.rows) * p.ow
+        merge(p.u, &p.moments, p.n_out, p.threads)
     return 0
 
 
@@ -153,11 +165,12 @@ cdef void correlate_task(const Correlation *p, Py_ssize_t t) noexcept nogil:
 
 cdef int correlate(Correlation *p, tuple held) except -1:
     """Compute p, whose first part is filled in; `held`: who owns what it points to."""
-    cdef Block panels, seg, windows
+    cdef Block panels, seg, windows, _parts
     if p.oh < 1 or p.ow < 1:
         return 0
     p.threads = team(<double>p.batch * p.groups * p.oh * p.ow * p.n_out * p.ny * p.nx * p.depth, p.threads)
     plan(p)
+    _parts = room(&p.moments, p.batch * p.blocks)
     panels = block(p.groups * p.n_panels * p.ny * p.nx * p.depth * p.u.nr * p.u.item)
     seg = block(p.nseg * sizeof(Py_ssize_t))
     windows = block(p.threads * p.window_bytes)
@@ -248,21 +261,23 @@ cdef int clear(cnp.ndarray array, int threads) except -1:
 
 
 cdef int multiply(const fc_ukr *u, cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, const Weights *weights, cnp.ndarray bias,
-                  bint relu, int threads) except -1:
+                  bint relu, object moments, int threads) except -1:
     """y = x w (+ bias, ReLU) for 1x1 kernels, stride 1, one group: the images are one long row of pixels."""
     cdef Gemm g
     g.u, g.threads, g.relu = u, threads, relu
+    ask(&g.moments, moments, weights.n_out)
     g.c, g.a, g.b = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), weights.data
     g.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     g.n, g.k = weights.n_out, weights.depth
     g.m = y.size // g.n
     g.ldc, g.lda, g.ka, g.kb, g.ldb = g.n, g.k, 1, weights.s_in, weights.s_out
-    return gemm_run(&g, (y, x, w, bias))
+    return gemm_run(&g, (y, x, w, bias, moments))
 
 
-def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
+def conv2d_direct_forward(x, w, b, case, *, bint relu=False, moments=None, int threads=1):
     """Return y of shape case.y_shape, channels-last: the cross-correlation of x with w (+ b, then ReLU).
 
+    `moments`, float64 (2, co) in C order, gets the mean and the centred sum of squares of each channel of y.
     Costs case.macs multiply-adds; reads x once for each block of rows, packs w once. float32 or float64, any strides.
     """
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
@@ -274,12 +289,15 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef Block taps
     cdef Py_ssize_t *t
     cdef Correlation p
+    ask(&p.moments, moments, co)
     if y.size == 0:
+        if moments is not None:
+            clear(moments, 1)
         return y
     p.u = table(xs.itemsize)
     p.w = weights_of(p.u, ws, groups)
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        multiply(p.u, y, xs, ws, &p.w, bias, relu, threads)
+        multiply(p.u, y, xs, ws, &p.w, bias, relu, moments, threads)
         return y
     taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
     t = <Py_ssize_t *>taps.data  # kernel rows, kernel columns, their offsets in the image
@@ -295,7 +313,7 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, int threads=1):
     p.d_batch, p.d_row, p.d_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
     p.r, p.s, p.ty, p.tx, p.ny, p.nx, p.sy, p.sx = t, t + kh, t + kh + kw, t + kh + kw + kh, kh, kw, sh, sw
     p.batch, p.groups, p.depth, p.n_out, p.relu, p.threads = batch, groups, ci // groups, co // groups, relu, threads
-    correlate(&p, (y, xs, ws, bias, taps))
+    correlate(&p, (y, xs, ws, bias, taps, moments))
     return y
 
 
@@ -333,9 +351,9 @@ def conv2d_direct_backward_data(dy, w, case, *, int threads=1):
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        multiply(p.u, dx, dys, ws, &p.w, None, False, threads)
+        multiply(p.u, dx, dys, ws, &p.w, None, False, None, threads)
         return dx
-    p.src, p.bias, p.relu = cnp.PyArray_BYTES(dys), NULL, 0
+    p.src, p.bias, p.relu, p.moments.out = cnp.PyArray_BYTES(dys), NULL, 0, NULL
     p.s_batch, p.s_row, p.s_pixel, p.height, p.width = oh * ow * co, ow * co, co, oh, ow
     p.d_batch, p.d_row, p.d_pixel = ih * iw * ci, sh * iw * ci, sw * ci
     p.sy = p.sx = 1

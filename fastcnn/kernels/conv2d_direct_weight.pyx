@@ -147,7 +147,7 @@ cdef const char *pixel_of(const WeightGradient *p, Py_ssize_t blk, bint of_x) no
 cdef void look_ahead(const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
     """Spread the pixels of the next block over the segments of this one, which are about as many."""
     cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, p.u.mr), i
-    ahead.past_cache = 0
+    ahead.past_cache, ahead.moments = 0, NULL
     for i in range(2):
         ahead.at[i] = ahead.end[i] = pixel_of(p, blk + 1, i)
         if i == 0 or (p.flat and not p.pack):

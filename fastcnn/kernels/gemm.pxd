@@ -1,5 +1,6 @@
 # kernels.gemm: blocked matrix product on strided operands, for the other loop nests.
 
+from fastcnn.kernels.moments cimport Moments
 from fastcnn.kernels.micro cimport fc_streams, fc_ukr
 
 cdef struct Gemm:
@@ -13,8 +14,10 @@ cdef struct Gemm:
     Py_ssize_t ldc, lda, ka, kb, ldb
     int relu
     int threads                  # asked for
+    Moments moments              # of c
     # derived by `gemm_run`
     Py_ssize_t n_panels, kc, mc  # panels of b; depth of a block; its rows
+    Py_ssize_t chunk             # rows of a chunk of the moments
     bint pack_a
     char *panels                 # scratch: packed panels
     char *rows                   # scratch: packed rows of a, for each thread

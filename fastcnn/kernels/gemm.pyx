@@ -14,6 +14,7 @@ from fastcnn.errors import DtypeError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.moments cimport SHARES, TILE_WIDTH, begin, finish, merge, room
 from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
@@ -23,6 +24,7 @@ cdef enum:
     A_BYTES = 256 * 1024  # rows of a that stay in L2 while every panel passes by
     PANEL_A_BYTES = 2 << 20     # below this, a is small enough to be read anew for each panel: from L3, at 16 operations a byte
     CACHE_BYTES = 32 << 20  # of c, as in kernels.layout: from here on past the caches (16 -> 96 channels, 77 MB: 4.6 -> 2.9 ms)
+    MOMENT_TILES = 32     # of rows in a chunk of moments, at most: their sums are in the precision of c
     MAX_THREADS = 256
     SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
 
@@ -39,6 +41,7 @@ cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, doubl
     for i in range(2):
         s.at[i] = s.end[i] = NULL
         s.step[i] = 0
+    s.moments, s.fresh = NULL, 0
     s.past_cache = size * u.item >= CACHE_BYTES and ldc % u.lanes == 0 and <size_t>c % (u.lanes * u.item) == 0
     return s
 
@@ -66,26 +69,37 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
     cdef const fc_ukr *u = g.u
     cdef fc_tile_job job
     cdef fc_streams streams = past_cache(u, g.c, g.ldc, <double>g.m * g.ldc if kc == g.k else 0)
-    cdef Py_ssize_t zero = 0, p
-    job.a = a
+    cdef Py_ssize_t zero = 0, p, i, step = rows
+    cdef bint last = k0 + kc == g.k, taken = last and g.moments.out != NULL
+    cdef double sums[3 * TILE_WIDTH]
     job.seg = &zero
     job.nseg = 1
     job.kseg = kc
     job.rows = 1
-    job.cols = rows
     job.c_row = job.a_row = 0
     job.ldc = g.ldc
     job.lda = lda
     job.ka = ka
     job.ldb = u.nr
     job.accumulate = k0 > 0
-    job.relu = g.relu and k0 + kc == g.k
+    job.relu = g.relu and last
+    if taken:
+        step = g.chunk
     for p in range(p0, p1):
-        job.c = g.c + (i0 * g.ldc + p * u.nr) * u.item
         job.b = panels + (p - p0) * kc * u.nr * u.item
         job.bias = g.bias + p * u.nr * u.item if g.bias != NULL else NULL
         job.n = min(u.nr, g.n - p * u.nr)
-        u.tile_rows_streamed(&job, &streams if streams.past_cache else NULL)
+        i = 0
+        while i < rows:
+            job.a = a + i * lda * u.item
+            job.c = g.c + ((i0 + i) * g.ldc + p * u.nr) * u.item
+            job.cols = min(step, rows - i)
+            if taken:
+                begin(&g.moments, &streams, sums)
+            u.tile_rows_streamed(&job, &streams if taken or streams.past_cache else NULL)
+            if taken:
+                finish(u, &g.moments, sums, (i0 + i) // step, p * u.nr, job.n, job.cols)
+            i += step
 
 
 cdef inline void pack_panel(const Gemm *g, char *dst, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
@@ -103,6 +117,14 @@ cdef void panel_task(const Gemm *g, char *scratch, Py_ssize_t p) noexcept nogil:
         k0 += kc
 
 
+cdef void merge_chunks(const Gemm *g) noexcept nogil:
+    cdef Py_ssize_t c
+    if g.moments.out != NULL:
+        for c in range(g.moments.chunks):
+            g.moments.count[c] = min(g.chunk, g.m - c * g.chunk)
+        merge(g.u, &g.moments, g.n, g.threads)
+
+
 cdef int by_panels(const void *job) noexcept nogil:
     """Few rows: each task packs one panel and uses it at once on all of a."""
     cdef const Gemm *g = <const Gemm *>job
@@ -113,6 +135,7 @@ cdef int by_panels(const void *job) noexcept nogil:
         for p in prange(g.n_panels, schedule="static"):
             panel_task(g, g.panels + threadid() * apart(g.kc * g.u.nr * g.u.item), p)
         fc_restore(floats)
+    merge_chunks(g)
     return 0
 
 
@@ -151,6 +174,7 @@ cdef int by_rows(const void *job) noexcept nogil:
                           (t % splits + 1) * g.n_panels // splits, k0, kc)
             fc_restore(floats)
         k0 += kc
+    merge_chunks(g)
     return 0
 
 
@@ -158,17 +182,22 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     """Compute g, whose operands, u and threads are filled in; needs m, n, k > 0. `arrays`: who owns c, a, b and bias."""
     cdef const fc_ukr *u = g.u
     cdef Py_ssize_t depth_blocks = (g.k + KC - 1) // KC, blocks
-    cdef Block panels, rows
+    cdef Block panels, rows, _parts
     g.threads = team(<double>g.m * g.n * g.k, g.threads)
     g.n_panels = (g.n + u.nr - 1) // u.nr
     g.kc = (g.k + depth_blocks - 1) // depth_blocks
+    g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
+    # chunks of moments: whole tiles, no more rows than a task has
+    blocks = (g.m + min(g.mc, MOMENT_TILES * u.mr) - 1) // min(g.mc, MOMENT_TILES * u.mr)
+    blocks = (blocks + SHARES - 1) // SHARES * SHARES
+    g.chunk = ((g.m + blocks - 1) // blocks + u.mr - 1) // u.mr * u.mr
+    _parts = room(&g.moments, (g.m + g.chunk - 1) // g.chunk)
     if g.m * g.kc * u.item <= PANEL_A_BYTES and g.n_panels >= 2 * g.threads and (g.ka == 1 or g.n_panels < 4):
         panels = block(g.threads * apart(g.kc * u.nr * u.item))
         g.panels = panels.data
         return emit(by_panels, g, sizeof(Gemm), arrays)
-    g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
     blocks = ((g.m + g.mc - 1) // g.mc + g.threads - 1) // g.threads * g.threads  # as many for each thread, all alike
-    g.mc = max(u.mr, (g.m + blocks - 1) // blocks)
+    g.mc = max(u.mr, (g.m + blocks - 1) // blocks) if g.moments.out == NULL else g.chunk
     g.pack_a = g.n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
     g.rows_bytes = apart(g.mc * (KC + 16) * u.item) if g.pack_a else 0
     panels = block(g.n_panels * g.kc * u.nr * u.item)
@@ -210,6 +239,6 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
     g.ldc = g.n
     g.lda, g.ka = cnp.PyArray_STRIDE(x, 0) // g.u.item, cnp.PyArray_STRIDE(x, 1) // g.u.item
     g.kb, g.ldb = cnp.PyArray_STRIDE(w, 0) // g.u.item, cnp.PyArray_STRIDE(w, 1) // g.u.item
-    g.relu = relu
+    g.relu, g.moments.out = relu, NULL
     gemm_run(&g, (c, x, w, bias_array))
     return c

@@ -19,7 +19,8 @@ cdef extern from "ukr.h" nogil:
         const char *at[2]
         const char *end[2]
         Py_ssize_t step[2]
-        int past_cache
+        int past_cache, fresh
+        void *moments
 
     ctypedef struct fc_shift_job:
         void *y
@@ -164,6 +165,7 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t item, lanes, mr, nr
         void tile_rows(const fc_tile_job *job) noexcept nogil
         void tile_rows_streamed(const fc_tile_job *job, fc_streams *streams) noexcept nogil
+        void tile_moments_end(double *mean, double *m2, const void *sums, double count, Py_ssize_t n) noexcept nogil
         void pack_run(void *dst, const void *src, Py_ssize_t n, Py_ssize_t width, Py_ssize_t count, Py_ssize_t stride_k,
                       Py_ssize_t stride_n) noexcept nogil
         void unpack_run(void *dst, const void *src, Py_ssize_t n, Py_ssize_t width, Py_ssize_t count, Py_ssize_t stride_k,

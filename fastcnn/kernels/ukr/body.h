@@ -29,6 +29,7 @@ const fc_ukr FC_FN(table) = {
     .nr = 2 * FC_VBYTES / sizeof(real),
     .tile_rows = FC_FN(tile_rows),
     .tile_rows_streamed = FC_FN(tile_rows_streamed),
+    .tile_moments_end = FC_FN(tile_moments_end),
     .pack_run = FC_FN(pack_run),
     .unpack_run = FC_FN(unpack_run),
     .pack_image = FC_FN(pack_image),

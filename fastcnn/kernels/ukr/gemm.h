@@ -71,8 +71,55 @@ INLINE void FC_FN(tile_begin)(const fc_tile_job *j, const real *c_lo, const real
 #endif
 }
 
+/* Distances of a tile's columns from a centre, and their squares, onto streams->moments: centre, sums, sums of squares, NR values
+ * each. The first tile after `fresh` was set makes its own mean the centre, so that little is lost to cancellation later. */
+INLINE void FC_FN(tile_moments)(fc_streams *streams, vec acc[FC_MR][2], const int mr, const int nv) {
+    real *m = streams->moments;
+    vec sum[2], square[2];
+    if (streams->fresh) {
+        streams->fresh = 0;
+        UNROLL
+        for (int v = 0; v < nv; v++) {
+            vec even = acc[0][v], odd = splat(0);
+            UNROLL
+            for (int i = 1; i < mr; i++) {
+                if (i % 2)
+                    odd += acc[i][v];
+                else
+                    even += acc[i][v];
+            }
+            store(m + v * LANES, (even + odd) * splat((real)1 / (real)mr));
+            store(m + NR + v * LANES, splat(0));
+            store(m + 2 * NR + v * LANES, splat(0));
+        }
+    }
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        const vec centre = load(m + v * LANES);
+        vec even = acc[0][v] - centre, odd = splat(0), even_sq = even * even, odd_sq = splat(0);
+        UNROLL
+        for (int i = 1; i < mr; i++) {
+            const vec d = acc[i][v] - centre;
+            if (i % 2) {
+                odd += d;
+                odd_sq += d * d;
+            } else {
+                even += d;
+                even_sq += d * d;
+            }
+        }
+        sum[v] = even + odd;
+        square[v] = even_sq + odd_sq;
+    }
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        store(m + NR + v * LANES, load(m + NR + v * LANES) + sum[v]);
+        store(m + 2 * NR + v * LANES, load(m + 2 * NR + v * LANES) + square[v]);
+    }
+}
+
 INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr,
-                            const fc_streams *streams, const int nv) {
+                            fc_streams *streams, const int nv) {
     const int half = (mr + 1) / 2, last = nv - 1;
     const ptrdiff_t tail = j->n - last * LANES;
     if (j->relu) {
@@ -82,6 +129,7 @@ INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec ac
             for (int v = 0; v < nv; v++) acc[i][v] = relu_vec(acc[i][v]);
         }
     }
+    if (streams && streams->moments) FC_FN(tile_moments)(streams, acc, mr, nv);
     if (streams && streams->past_cache) {
         UNROLL
         for (int i = 0; i < mr; i++) {
@@ -198,6 +246,16 @@ static void FC_FN(tile_rows_streamed)(const fc_tile_job *j, fc_streams *streams)
         }
     }
     if (streams && streams->past_cache) stream_end();
+}
+
+/* What tiles have left of `count` pixels in `sums` -> mean and centred sum of squares of n channels. */
+static void FC_FN(tile_moments_end)(double *mean, double *m2, const void *sums_, double count, ptrdiff_t n) {
+    const real *sums = sums_;
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const double sum = (double)sums[NR + k], rest = sum / count;
+        mean[k] = (double)sums[k] + rest;
+        m2[k] = (double)sums[2 * NR + k] - rest * sum;
+    }
 }
 
 static void FC_FN(tile_rows)(const fc_tile_job *j) { FC_FN(tile_rows_streamed)(j, NULL); }

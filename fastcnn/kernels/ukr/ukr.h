@@ -120,12 +120,14 @@ typedef struct {
     int past_cache; /* out is aligned to a vector and too large for caches */
 } fc_activation_job;
 
-/* Operands of tiles that stream through the caches. What is needed soon stands in two runs: `step` bytes of each are fetched with
+/* Operands of tiles that stream through the caches, and statistics of what they store. What is needed soon stands in two runs: `step` bytes of each are fetched with
  * every segment of a tile's depth, up to `end`. */
 typedef struct {
     const char *at[2], *end[2];
     ptrdiff_t step[2];
     int past_cache; /* c is aligned to a vector, c_row, ldc and n are whole vectors, and c too large for caches */
+    int fresh;      /* the next tile is the first of those in `moments` */
+    void *moments;  /* of c as it is stored, 3 * nr elements for tile_moments_end; NULL: not asked for */
 } fc_streams;
 
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
@@ -225,6 +227,7 @@ typedef struct {
     /* gemm.h */
     void (*tile_rows)(const fc_tile_job *job);
     void (*tile_rows_streamed)(const fc_tile_job *job, fc_streams *streams);
+    void (*tile_moments_end)(double *mean, double *m2, const void *sums, double count, ptrdiff_t n);
     void (*pack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
                      ptrdiff_t stride_n);
     void (*unpack_run)(void *dst, const void *src, ptrdiff_t n, ptrdiff_t width, ptrdiff_t count, ptrdiff_t stride_k,
