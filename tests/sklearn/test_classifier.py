@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -50,7 +51,7 @@ def fitted(digits):
 
 def test_it_learns_digits(digits, fitted):
     x, y, held_out, labels = digits
-    assert fitted.score(held_out, labels) > 0.83
+    assert fitted.score(held_out, labels) > 0.86
     probabilities = fitted.predict_proba(held_out)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     np.testing.assert_array_equal(fitted.classes_[probabilities.argmax(1)], fitted.predict(held_out))
@@ -60,11 +61,22 @@ def test_it_learns_digits(digits, fitted):
     np.testing.assert_array_equal(again.predict_proba(held_out.reshape(-1, 1, 8, 8)), probabilities)
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_it_learns_more_from_few_images_than_a_perceptron():
+    x, y = load_digits(return_X_y=True)
+    for count, least in ((200, 0.83), (300, 0.88)):  # the others are by other writers; measured: 0.851 and 0.901
+        ours, theirs = (
+            np.mean([make(random_state=seed).fit(x[:count], y[:count]).score(x[count:], y[count:]) for seed in range(2)])
+            for make in (CNNClassifier, MLPClassifier)
+        )
+        assert ours > least and ours > theirs + 0.03  # the perceptron has 0.75 and 0.83
+
+
 def test_labels_may_be_text(digits):
     x, y, held_out, labels = digits
     names = np.array([f"digit {label}" for label in range(10)])
     model = CNNClassifier(epochs=25, lr=0.01, random_state=0).fit(x, names[y])
-    assert set(model.predict(held_out)) <= set(names) and model.score(held_out, names[labels]) > 0.8
+    assert set(model.predict(held_out)) <= set(names) and model.score(held_out, names[labels]) > 0.86
 
 
 def test_the_same_for_any_number_of_threads_and_for_the_process_around_it(digits):
@@ -153,7 +165,7 @@ def test_images_of_any_shape():
         model = CNNClassifier(epochs=2, random_state=0).fit(x, y)
         assert model.image_shape_ == (image_shape or shape) and model.predict(x).shape == (40,)
     model = CNNClassifier(image_shape=(3, 2, 2), epochs=1).fit(generator.standard_normal((40, 12)), y)
-    assert model.model_[0].weight.shape == (16, 3, 3, 3)
+    assert model.model_[0].weight.shape == (32, 3, 3, 3)
     assert repr(small_net(1, 28, 28, 10)).count("MaxPool2d") == 2
 
 
