@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..errors import DtypeError
-from .fusion import conv_norm, fuses, measures, norm_activation, unseen
+from .fusion import conv_norm, fuses, measures, norm_activation, pooled_first, unseen
 from .module import Module
 
 
@@ -75,6 +75,7 @@ class Sequential(_Numbered):
     """Modules applied one after the other.
 
     A ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory; in training a Conv2d before it takes its statistics.
+    Before a MaxPool2d it changes places with it, unless a hook looks at one of them: the same values, fewer to compute.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class Sequential(_Numbered):
             self._insert_last(name, module)
 
     def forward(self, x):
-        return _run(list(self), x)
+        return _run(pooled_first(list(self)), x)
 
     def plus(self, x, residual):
         """Return self(x) + residual; a BatchNorm2d at the end takes the sum into its own pass."""

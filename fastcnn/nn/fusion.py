@@ -8,6 +8,7 @@ from .activation import ReLU, ReLU6
 from .conv import Conv2d
 from .module import Module
 from .norm import BatchNorm2d
+from .pooling import MaxPool2d
 
 # Activation layers that batch_norm applies itself, and the upper bound of each.
 CEILINGS: dict[type[Module], float] = {ReLU: float("inf"), ReLU6: 6.0}
@@ -26,6 +27,27 @@ def fuses(norm: Module, activation: Module | None = None) -> bool:
         and unseen(norm)
         and (activation is None or (type(activation) in CEILINGS and unseen(activation)))
     )
+
+
+def pooled_first(modules: list[Module]) -> list[Module]:
+    """Exchange each ReLU or ReLU6 with the max-pooling behind it where nobody looks: the same values from fewer elements.
+
+    The largest of a window is the largest after the activation too, and where it is cut the gradient is zero at any of its
+    places. A NaN wins either way. Not behind a BatchNorm2d, which takes the activation into its own pass.
+    """
+    order = list(modules)
+    for i in range(len(order) - 1):
+        activation, pool = order[i], order[i + 1]
+        if (
+            type(pool) is MaxPool2d
+            and type(activation) in CEILINGS
+            and pool.dilation in (1, (1, 1))  # a dilated window may have no tap: -inf, which the activation must not see
+            and not (i and isinstance(order[i - 1], BatchNorm2d))
+            and unseen(activation)
+            and unseen(pool)
+        ):
+            order[i], order[i + 1] = pool, activation
+    return order
 
 
 def measures(conv: Module, norm: Module) -> bool:

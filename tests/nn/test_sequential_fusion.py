@@ -94,3 +94,33 @@ def test_reference_has_the_fused_form(shape):
         two = kernels.batch_norm_backward(dy * (plain > 0), x, weight, mean, var, 1e-5, algorithm="reference")
         for a, b in zip(fused, two, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6])
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2, 1), nn.MaxPool2d((2, 3), (1, 2), ceil_mode=True)])
+def test_pooling_before_the_activation_is_the_same(activation, pool):
+    rng = np.random.default_rng(0)
+    values = rng.integers(-4, 9, (3, 5, 9, 10)).astype("f4")  # windows with several largest values, and with none above zero
+    values[rng.random(values.shape) < 0.05] = np.nan
+    x = fc.tensor(values, requires_grad=True)
+    exchanged, plain = nn.Sequential(activation(), pool)(x), pool(activation()(x))
+    assert exchanged.node.op != "max_pool2d" and plain.node.op == "max_pool2d"
+    assert np.array_equal(exchanged.numpy(), plain.numpy(), equal_nan=True)
+    dy = fc.tensor(rng.standard_normal(plain.shape).astype("f4"))
+    gradients = []
+    for y in (exchanged, plain):
+        x.grad = None
+        (y * dy).sum().backward()
+        gradients.append(x.grad.numpy().copy())
+    assert np.array_equal(*gradients) and gradients[0].any()
+
+
+def test_pooling_stays_behind_the_activation_where_somebody_looks():
+    x = fc.tensor(np.ones((1, 3, 8, 8), "f4"), requires_grad=True)
+    net = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
+    assert net(x).node.op == "relu"
+    for layer in net:
+        with layer.register_forward_hook(lambda module, inputs, output: None):
+            assert net(x).node.op == "max_pool2d"
+    for others in ([nn.ReLU(), nn.MaxPool2d(2, dilation=2)], [nn.Tanh(), nn.MaxPool2d(2)], [nn.BatchNorm2d(3), *net]):
+        assert nn.Sequential(*others)(x).node.op == "max_pool2d"
