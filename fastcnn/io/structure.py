@@ -1,4 +1,4 @@
-"""io.structure: a chain of known layers as plain data, and back; a whitelist, no code is run."""
+"""io.structure: chains and blocks of known layers as plain data, and back; a whitelist, no code is run."""
 
 from __future__ import annotations
 
@@ -38,6 +38,21 @@ def _batch_norm(o: dict) -> dict[str, tuple[int, ...]]:
     return {**shapes, "num_batches_tracked": ()} if o["track_running_stats"] else shapes
 
 
+def _conv_transpose2d(o: dict) -> dict[str, tuple[int, ...]]:
+    kernel = o["kernel_size"] if isinstance(o["kernel_size"], tuple) else (o["kernel_size"],) * 2
+    shapes: dict[str, tuple[int, ...]] = {"weight": (o["in_channels"], o["out_channels"] // o["groups"], *kernel)}
+    return {**shapes, "bias": (o["out_channels"],)} if o["bias"] else shapes
+
+
+def _group_norm(o: dict) -> dict[str, tuple[int, ...]]:
+    return dict.fromkeys(("weight", "bias"), (o["num_channels"],)) if o["affine"] else {}
+
+
+def _layer_norm(o: dict) -> dict[str, tuple[int, ...]]:
+    shape = o["normalized_shape"] if isinstance(o["normalized_shape"], tuple) else (o["normalized_shape"],)
+    return dict.fromkeys(["weight"] + ["bias"] * o["bias"], shape) if o["elementwise_affine"] else {}
+
+
 LAYERS: dict[str, Layer] = {
     "AdaptiveAvgPool2d": Layer(("output_size",)),
     "AdaptiveMaxPool2d": Layer(("output_size",)),
@@ -46,13 +61,30 @@ LAYERS: dict[str, Layer] = {
         ("BatchNorm1d", "BatchNorm2d"), Layer(("num_features", "eps", "momentum", "affine", "track_running_stats"), _batch_norm)
     ),
     "Conv2d": Layer(("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"), _conv2d),
-    "Dropout": Layer(("p",)),
+    "ConvTranspose2d": Layer(
+        ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation"),
+        _conv_transpose2d,
+    ),
+    **dict.fromkeys(("Dropout", "Dropout2d"), Layer(("p",))),
+    "ELU": Layer(("alpha",)),
     "Flatten": Layer(("start_dim", "end_dim")),
-    "Identity": Layer(),
+    "GELU": Layer(("approximate",)),
+    "GroupNorm": Layer(("num_groups", "num_channels", "eps", "affine"), _group_norm),
+    "LayerNorm": Layer(("normalized_shape", "eps", "elementwise_affine", "bias"), _layer_norm),
+    "LeakyReLU": Layer(("negative_slope",)),
     "Linear": Layer(("in_features", "out_features", "bias"), _linear),
+    "LocalResponseNorm": Layer(("size", "alpha", "beta", "k")),
     "MaxPool2d": Layer(("kernel_size", "stride", "padding", "dilation", "ceil_mode")),
-    "ReLU": Layer(),
-    "ReLU6": Layer(),
+    **dict.fromkeys(("Hardsigmoid", "Hardswish", "Identity", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Tanh"), Layer()),
+    **dict.fromkeys(("ReflectionPad2d", "ReplicationPad2d", "ZeroPad2d"), Layer(("padding",))),
+    **dict.fromkeys(("LogSoftmax", "Softmax"), Layer(("dim",))),
+    "Softplus": Layer(("beta", "threshold")),
+    "Upsample": Layer(("size", "scale_factor", "mode", "align_corners")),
+}
+# Blocks made of other layers: the names of their children. They have no tensors of their own.
+BLOCKS: dict[str, tuple[str, ...]] = {
+    "DepthwiseSeparable": ("depthwise", "pointwise"),
+    "SqueezeExcitation": ("activation", "avgpool", "fc1", "fc2", "scale_activation"),
 }
 
 
@@ -68,15 +100,32 @@ def _is_size(value) -> bool:
     return _is_int(value) or (isinstance(value, tuple) and len(value) in (2, 4) and all(map(_is_int, value)))
 
 
-# What an option may be; those not named are ints.
+def _each(check: Callable[[object], bool], value) -> bool:
+    return all(map(check, value)) if isinstance(value, tuple) else check(value)
+
+
+# What an option may be, "Layer.option" before "option"; those not named are ints.
 CHECKS: dict[str, Callable[[object], bool]] = {
-    **dict.fromkeys(("kernel_size", "stride", "dilation"), _is_size),
-    **dict.fromkeys(("bias", "affine", "track_running_stats", "ceil_mode", "count_include_pad"), lambda v: isinstance(v, bool)),
-    **dict.fromkeys(("eps", "p"), _is_number),
+    **dict.fromkeys(("kernel_size", "stride", "dilation", "output_padding"), _is_size),
+    **dict.fromkeys(
+        ("bias", "affine", "elementwise_affine", "track_running_stats", "ceil_mode", "count_include_pad"),
+        lambda v: isinstance(v, bool),
+    ),
+    **dict.fromkeys(("eps", "p", "alpha", "beta", "k", "negative_slope", "threshold"), _is_number),
     "momentum": lambda v: v is None or _is_number(v),
     "padding": lambda v: v in ("valid", "same") or _is_size(v),
-    "output_size": lambda v: all(n is None or _is_int(n) for n in (v if isinstance(v, tuple) else (v,))),
+    "output_size": lambda v: _each(lambda n: n is None or _is_int(n), v),
+    "normalized_shape": lambda v: _each(_is_int, v),
+    "approximate": lambda v: v in ("none", "tanh"),
+    "mode": lambda v: v in ("nearest", "bilinear"),
+    "align_corners": lambda v: v is None or isinstance(v, bool),
+    "scale_factor": lambda v: v is None or (_each(_is_number, v) and (not isinstance(v, tuple) or len(v) == 2)),
+    "Upsample.size": lambda v: v is None or _is_size(v),
 }
+
+
+def _allows(kind: str, name: str, value) -> bool:
+    return CHECKS.get(f"{kind}.{name}", CHECKS.get(name, _is_int))(value)
 
 
 def _plain(value):
@@ -87,19 +136,22 @@ def _plain(value):
 
 
 def describe(model) -> dict | None:
-    """Return `model` as plain data, or None when it is not a (nested) Sequential of the layers in LAYERS."""
+    """Return `model` as plain data, or None when it is not a (nested) Sequential of the layers in LAYERS and BLOCKS."""
+    kind, known = type(model).__name__, type(model) is getattr(nn, type(model).__name__, None)
     if isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward:
+        kind = "Sequential"
+    if kind == "Sequential" or (known and kind in BLOCKS):
         children = [[name, describe(child)] for name, child in model.named_children()]
-        repeated = len(children) != len(model)  # the same layer twice
-        return None if repeated or any(child is None for _, child in children) else {"type": "Sequential", "layers": children}
-    kind = type(model).__name__
-    if kind not in LAYERS or type(model) is not getattr(nn, kind, None):
+        # the same layer twice, or a block that was changed
+        other = len(children) != len(model) if kind == "Sequential" else {name for name, _ in children} != set(BLOCKS[kind])
+        return None if other or any(child is None for _, child in children) else {"type": kind, "layers": children}
+    if kind not in LAYERS or not known:
         return None
     options = {name: getattr(model, name) for name in LAYERS[kind].options if name != "bias"}
     if "bias" in LAYERS[kind].options:
         options["bias"] = model.bias is not None
     options = {name: _plain(value) for name, value in options.items()}
-    return {"type": kind, "options": options} if all(CHECKS.get(name, _is_int)(v) for name, v in options.items()) else None
+    return {"type": kind, "options": options} if all(_allows(kind, name, v) for name, v in options.items()) else None
 
 
 def build(description, arrays: Mapping[str, np.ndarray], where: str):
@@ -125,10 +177,12 @@ def _build(description, arrays, path: str, where: str, used: set[str], budget: l
     kind = description.get("type") if isinstance(description, dict) else None
     if budget[0] < 0 or depth > MAX_DEPTH:
         raise FileFormatError(f"load: {where} describes a model of more than {MAX_LAYERS} layers or {MAX_DEPTH} levels")
-    if kind == "Sequential":
+    if kind == "Sequential" or (isinstance(kind, str) and kind in BLOCKS):
         layers = _layers(description.get("layers"), path, where)
+        if kind in BLOCKS and sorted(name for name, _ in layers) != sorted(BLOCKS[kind]):
+            raise FileFormatError(f"load: {where} describes {path} {kind} with other layers than {', '.join(BLOCKS[kind])}")
         built = {name: _build(child, arrays, f"{path}{name}.", where, used, budget, depth + 1) for name, child in layers}
-        return nn.Sequential(built)
+        return _block(kind, built) if kind in BLOCKS else nn.Sequential(built)
     if not isinstance(kind, str) or kind not in LAYERS:
         raise FileFormatError(f"load: {where} describes {path or 'a model'} as {kind!r}, which is not a known layer")
     options = _options(kind, description.get("options"), path, where)
@@ -144,6 +198,14 @@ def _build(description, arrays, path: str, where: str, used: set[str], budget: l
         return getattr(nn, kind)(**options)
     except (FastcnnError, TypeError, ValueError) as error:
         raise FileFormatError(f"load: {where} describes {path} {kind}: {error}") from None
+
+
+def _block(kind: str, layers: dict[str, nn.Module]) -> nn.Module:
+    """Return a block with these children; its `__init__` would make others."""
+    block = getattr(nn, kind).__new__(getattr(nn, kind))
+    for name, layer in layers.items():
+        setattr(block, name, layer)
+    return block
 
 
 def _layers(value, path: str, where: str) -> list[tuple[str, object]]:
@@ -163,6 +225,6 @@ def _options(kind: str, options, path: str, where: str) -> dict:
         raise FileFormatError(f"load: {where} describes {path} {kind} with other options than {', '.join(LAYERS[kind].options)}")
     options = {name: _plain(value) for name, value in options.items()}
     for name, value in options.items():
-        if not CHECKS.get(name, _is_int)(value):
+        if not _allows(kind, name, value):
             raise FileFormatError(f"load: {where} describes {path} {kind} with {name}={value!r}")
     return options
