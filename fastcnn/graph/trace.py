@@ -10,15 +10,13 @@ from .evaluation import evaluation
 from .graph import EXAMPLE, Graph, Op
 
 # What the operands of an op are called, where it takes parameters.
-ROLES = {
-    "conv2d": ("x", "weight", "bias"),
-    "linear": ("x", "weight", "bias"),
-    "batch_norm": ("x", "weight", "bias"),
-}
+ROLES = dict.fromkeys(("batch_norm", "conv2d", "conv_transpose2d", "group_norm", "layer_norm", "linear"), ("x", "weight", "bias"))
 # Multiply-adds of an op from its tape node.
 MACS = {
     "conv2d": lambda node: node.case.macs,
+    "conv_transpose2d": lambda node: node.case.macs,
     "linear": lambda node: prod(node.shape) * node.saved[1].shape[1],
+    "matmul": lambda node: prod(node.shape) * node.saved[1].shape[0],
 }
 
 

@@ -11,6 +11,8 @@ from fastcnn import nn
 from fastcnn.errors import DtypeError, StateError
 from fastcnn.graph import EXAMPLE, evaluation, trace
 
+from .. import layer_examples
+
 
 def net():
     return nn.Sequential(
@@ -47,6 +49,71 @@ def test_counts():
     assert trace(net(), example(3)).macs == 3 * graph.macs
     strided = nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2)
     assert trace(strided, np.zeros((2, 4, 9, 8), "f4")).macs == 2 * 6 * 5 * 5 * 2 * 6
+
+
+def counted(model, x):
+    """Return the multiply-adds of convolutions and linear layers by the shapes that they see, and how many there are."""
+    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]
+    seen = []
+
+    def watch(layer, forward):
+        def watched(x):
+            y = forward(x)
+            taps = np.prod(layer.weight.shape) // layer.weight.shape[0]  # of each output; of each input when transposed
+            seen.append(int(np.prod(x.shape if isinstance(layer, nn.ConvTranspose2d) else y.shape) * taps))
+            return y
+
+        layer.forward = watched
+
+    for layer in layers:
+        watch(layer, layer.forward)
+    graph = trace(model, x)
+    for layer in layers:
+        del layer.forward
+    assert len(seen) == len(layers)
+    return sum(seen), graph
+
+
+@pytest.mark.parametrize("kind", sorted(layer_examples.EXAMPLES))
+def test_every_layer(kind):
+    for layer, shape in layer_examples.EXAMPLES[kind]():
+        model = nn.Sequential(layer, nn.Flatten(), nn.ReLU())  # Identity alone records nothing
+        x = np.random.default_rng(0).standard_normal(shape).astype("f4")
+        wanted, watched = counted(model, x)
+        graph = trace(model, x)
+        assert graph.macs == watched.macs == wanted
+        assert {name for op in graph.ops for name in op.tensors.values()} >= {name for name, _ in model.named_parameters()}
+        assert not any(role.startswith("operand") for op in graph.ops for role in op.tensors), graph.ops
+        assert f"{graph.macs:,}" in graph.summary()
+
+
+def test_the_matrix_product_counts():
+    class Product(nn.Module):
+        def __init__(self):
+            self.matrix = nn.Parameter(np.ones((5, 3), "f4"))
+
+        def forward(self, x):
+            return x @ self.matrix
+
+    graph = trace(Product(), np.ones((2, 4, 5), "f4"))
+    assert graph.macs == 2 * 4 * 5 * 3 and graph.ops[0].module == ""
+
+
+def test_losses_are_known():
+    x, y = np.random.default_rng(0).standard_normal((4, 5)).astype("f4"), np.random.default_rng(1).random((4, 5)).astype("f4")
+    targets = {"CrossEntropyLoss": np.arange(4), "NLLLoss": np.arange(4), "BCEWithLogitsLoss": y.round()}
+    names = [name for name in layer_examples.NOT_IN_A_CHAIN if name.endswith("Loss") and name != "DistillationLoss"]
+    for name in names:
+
+        class Measured(nn.Module):
+            def __init__(self, loss, target):
+                self.net, self.loss, self.target = nn.Linear(5, 5), loss, target
+
+            def forward(self, x):
+                return self.loss(self.net(x).log_softmax(1), self.target)
+
+        graph = trace(Measured(getattr(nn, name)(), targets.get(name, y)), x)
+        assert graph.ops[-1].shape == () and graph.macs == 4 * 25, name
 
 
 def test_branches_and_constants():
