@@ -58,14 +58,21 @@ def test_train_fashion_mnist(tmp_path):
 
 
 def test_training_strategies(tmp_path):
-    options = ["--epochs", 2, "--subset", 64, "--model", "lenet5", "--threads", 1, "--root", fashion_folder(tmp_path)]
-    text = run("training_strategies.py", *options, "--output", tmp_path / "s", cwd=tmp_path)
+    options = ["--quick", "--threads", 1, "--root", fashion_folder(tmp_path), "--output", tmp_path / "s"]
+    text = run("training_strategies.py", *options, cwd=tmp_path)
     assert (tmp_path / "s.md").read_text() in text and (tmp_path / "s.md").read_text().count("\n") == 2 + 12
-    curves = json.loads((tmp_path / "s.json").read_text())["curves"]
-    assert [len(group) for group in curves.values()] == [4, 3, 5]
-    assert all(len(curve) == 2 and 0 <= curve[1][1] <= 1 for group in curves.values() for curve in group.values())
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert [len(group) for group in found["curves"].values()] == [4, 3, 5] and len(found["runs"]) == 10
+    assert all(len(curve) == 2 and 0 <= curve[1][1] <= 1 for group in found["curves"].values() for curve in group.values())
     if importlib.util.find_spec("matplotlib"):
         assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"
+    lost = next(key for key in found["runs"] if key.startswith("adam"))
+    kept = {key: points for key, points in found["runs"].items() if key != lost}
+    (tmp_path / "s.json").write_text(json.dumps({**found, "runs": kept}))  # as after a stop in that run
+    assert "9 runs are in" in run("training_strategies.py", *options, cwd=tmp_path)
+    again = json.loads((tmp_path / "s.json").read_text())["runs"]
+    assert {key: again[key] for key in kept} == kept
+    assert [accuracy for _, accuracy in again[lost]] == [accuracy for _, accuracy in found["runs"][lost]]
 
 
 def test_prune_digits(tmp_path):
