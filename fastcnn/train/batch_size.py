@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 
 import numpy as np
@@ -16,6 +15,8 @@ from ..errors import ArgumentError, DtypeError
 from ..kernels.memory import empty_cache, memory_stats
 from ..nn import functional as F
 from ..optim.range_test import restored
+
+RUNS = 3  # timed, of each size, whatever the time
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,9 @@ def best_batch_size(
 
     Notes
     -----
-    Each size runs once untimed and then at least 3 times; the median counts. Weights, buffers, gradients, modes, optimizer and
-    the global random generator are as before afterwards. The figures are those of this moment: other programs take their share.
+    Each size runs once untimed, then all of them in turn until the time is over, at least 3 times; the first quartile counts,
+    since other programs only ever make a run longer. Weights, buffers, gradients, modes, optimizer and
+    the global random generator are as before afterwards.
 
     Examples
     --------
@@ -114,30 +116,34 @@ def best_batch_size(
         )
     x, y = _arrays(example, training)
     bound = max_memory if max_memory is not None else free_memory() / 2
-    tried: list[int] = []
-    rates: list[float] = []
+    tried: list[tuple] = []
+    times: list[list[float]] = []
     memory: list[int] = []
     stopped, end = "all sizes tried", perf_counter() + seconds
     with restored(model, optimizer):
         model.train(training)
-        for size in rising:
-            if tried:
-                growth = size / tried[-1]
+        run = _step(model, loss or F.cross_entropy, optimizer) if training else _forward(model)
+        for number, size in enumerate(rising):
+            if number:
+                growth = size / rising[number - 1]
                 if memory[-1] * growth > bound:
                     stopped = f"a batch of {size} would take about {memory[-1] * growth / 2**20:.0f} MiB"
                     break
-                if perf_counter() + 4 * size / rates[-1] > end:
+                if perf_counter() + RUNS * sum(map(min, times)) + (RUNS + 1) * growth * min(times[-1]) > end:
                     stopped = f"a batch of {size} would not end within {seconds:g} s"
                     break
-            inputs = Tensor(_resized(x, size)), None if y is None else _resized(y, size)
-            run = _step(model, loss or F.cross_entropy, optimizer) if training else _forward(model)
-            memory.append(_memory(run, *inputs))
-            share = (end - perf_counter()) / (len(rising) - len(tried))
-            rates.append(size / _time(run, inputs, share))
-            tried.append(size)
+            tried.append((Tensor(_resized(x, size)), None if y is None else _resized(y, size)))
+            memory.append(_memory(run, *tried[-1]))
+            times.append([_time(run, *tried[-1])])
+        rounds = 1
+        while rounds < RUNS or perf_counter() + sum(map(min, times)) < end:
+            for inputs, seen in zip(tried, times, strict=True):
+                seen.append(_time(run, *inputs))
+            rounds += 1
+    rates = [size / float(np.quantile(seen, 0.25)) for size, seen in zip(rising, times, strict=False)]
     enough = (1.0 - tolerance) * max(rates)
-    best = next(size for size, rate in zip(tried, rates, strict=True) if rate >= enough)
-    return BatchSizes(best, tried, rates, memory, stopped)
+    best = next(size for size, rate in zip(rising, rates, strict=False) if rate >= enough)
+    return BatchSizes(best, rising[: len(rates)], rates, memory, stopped)
 
 
 def _arrays(example, training: bool) -> tuple[np.ndarray, np.ndarray | None]:
@@ -194,15 +200,11 @@ def _memory(run: Callable, x, y) -> int:
     return max(most, after["in_use"] + after["cached"] - before) + x.data.nbytes
 
 
-def _time(run: Callable, inputs, share: float) -> float:
-    """Median seconds of at least 3 runs, and of as many as fit into `share` seconds."""
-    times: list[float] = []
-    end = perf_counter() + share
-    while len(times) < 3 or (perf_counter() < end and len(times) < 1000):
-        start = perf_counter()
-        run(*inputs)
-        times.append(perf_counter() - start)
-    return median(times)
+def _time(run: Callable, x, y) -> float:
+    """Seconds of one run."""
+    start = perf_counter()
+    run(x, y)
+    return perf_counter() - start
 
 
 def free_memory() -> float:
