@@ -20,6 +20,9 @@ class Witness:
     def accumulates(self, leaf) -> None:
         """A gradient is about to be added to `leaf.grad`, or to become it."""
 
+    def reads_gradient(self, leaf) -> None:
+        """Something works on `leaf.grad`."""
+
     def calls(self, module) -> None:
         """A module was called."""
 

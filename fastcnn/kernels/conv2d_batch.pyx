@@ -155,7 +155,7 @@ cdef int run(Batched *p, list rows, list cols, tuple arrays) except -1:
     p.scratch_bytes = apart(p.kh * p.kw * p.w.depth * p.u.nr * p.u.item)
     scratch = block(p.threads * p.scratch_bytes)
     p.scratch = scratch.data
-    return emit(run_all, p, sizeof(Batched), (*arrays, row_table, col_table))
+    return emit(run_all, p, sizeof(Batched), (*arrays, (row_table, col_table)))
 
 
 def accepts(case) -> bool:

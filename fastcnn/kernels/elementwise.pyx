@@ -8,6 +8,7 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange
+from libc.math cimport isfinite
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcpy
 
@@ -17,7 +18,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_SUB, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, offsets, plan_walk
+from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, offsets, ordered, plan_walk
 
 cnp.import_array()
 
@@ -291,6 +292,26 @@ def running_average(running, statistic, double momentum, double factor=1.0, coun
         p.count = <const int64_t *>cnp.PyArray_BYTES(c)
     p.low, p.high = momentum, factor
     emit(average_all, &p, sizeof(p), (r, s, c))
+
+
+cdef int finite_all(const void *job) noexcept nogil:
+    cdef const Flat *p = <const Flat *>job
+    cdef Py_ssize_t i
+    for i in range(p.n):
+        if not isfinite((<const float *>p.x)[i] if p.u.item == 4 else (<const double *>p.x)[i]):
+            return 1
+    return 0
+
+
+def require_finite(x, explain, *, int threads=1):
+    """Call `explain()`, which raises, where a value of x is NaN or infinite; a replay stops there too. Few values."""
+    cdef cnp.ndarray a = x
+    cdef Flat p
+    if a.dtype.char not in "fd":
+        raise DtypeError(f"require_finite: x must be float32 or float64, got {a.dtype}")
+    a = ordered(a, threads)
+    p.u, p.x, p.n = table(a.itemsize), cnp.PyArray_BYTES(a), a.size
+    emit(finite_all, &p, sizeof(p), (a,), explain)
 
 
 cdef int count_all(const void *job) noexcept nogil:

@@ -93,7 +93,7 @@ cdef object resample(cnp.ndarray x, tuple tables, Py_ssize_t oh, Py_ssize_t ow, 
     p.scratch = (iw * channels * p.u.item + 127) // 64 * 64
     lines = block(p.threads * p.scratch)
     job.scratch = lines.data
-    emit(resample_all, &p, sizeof(p), (y, x, rows, start, cols, starts))
+    emit(resample_all, &p, sizeof(p), (y, x, (rows, start, cols, starts)))
     return y
 
 

@@ -22,6 +22,7 @@ cdef class Block:
     cdef char *data
     cdef int size_class
     cdef Arena arena
+    cdef size_t size(self) noexcept
 
 
 cdef Block block(size_t size)

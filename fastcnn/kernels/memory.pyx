@@ -159,6 +159,10 @@ cdef class Block:
     def __cinit__(self):
         self.data = NULL
 
+    cdef size_t size(self) noexcept:
+        """Its bytes, at least what was asked for."""
+        return class_size(self.size_class)
+
     def __dealloc__(self):
         global in_use
         cdef size_t size

@@ -233,7 +233,7 @@ cdef class Update:
             held.extend(self.kept[1:])
             for i in range(self.n):
                 if grads[i] is not None:
-                    held.extend([self.bound[i][0], *self.bound[i][3], self.bound[i][4], self.bound[i][6]])
+                    held.append(self.bound[i])  # in a tuple: states that this step made stay the optimizer's
         return emit(run, &p, sizeof(p), tuple(held))
 
 

@@ -200,7 +200,7 @@ cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray
     p.threads = crew(<double>(x.size + y.size) * p.u.item, threads)
     p.splits = channel_splits(p.u, batch * oh, channels, p.threads)
     p.tasks = batch * oh * p.splits
-    emit(pool_all, &p, sizeof(p), (y, x, index, rows, cols))
+    emit(pool_all, &p, sizeof(p), (y, x, index, rows.memory, cols.memory))
     return y
 
 
@@ -263,5 +263,5 @@ cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndar
     p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
     p.splits = channel_splits(p.u, batch * ih, channels, p.threads)
     p.tasks = batch * ih * p.splits
-    emit(spread_all, &p, sizeof(p), (dx, dy, index, rows, cols))
+    emit(spread_all, &p, sizeof(p), (dx, dy, index, rows.memory, rows.cover, cols.memory, cols.cover))
     return dx

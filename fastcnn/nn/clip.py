@@ -8,6 +8,7 @@ from math import inf, isfinite
 import numpy as np
 
 from ..autograd import Tensor
+from ..autograd.mode import mode
 from ..errors import ArgumentError, DtypeError, StateError
 from ..kernels import entry
 from ..kernels.clip import clip_values, total_norm
@@ -133,6 +134,8 @@ def _gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]
     """The gradients there are, each with memory of its own that may be written to."""
     found = []
     for p in _tensors(name, parameters):
+        if mode.witness is not None:
+            mode.witness.reads_gradient(p)
         if p.grad is not None:
             if not p.grad.data.flags.writeable:
                 entry.refuse("a limit to a gradient that is read-only")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..autograd import Tensor, checked_dtype
 from ..autograd.hook import RemovableHandle
+from ..autograd.mode import mode
 from ..errors import DtypeError, StateError
 from . import state
 from .parameter import Parameter
@@ -46,6 +47,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *inputs, **options):
+        if mode.witness is not None:
+            mode.witness.calls(self)
         if self._forward_pre_hooks:
             for hook in tuple(self._forward_pre_hooks):
                 changed = hook(self, inputs)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy import ndarray
 
 from ..autograd import Tensor
+from ..autograd.mode import mode
+from ..kernels import entry
 from ..kernels.update import Update
 from ..threads import get_num_threads
 from .optimizer import Optimizer
@@ -43,6 +47,10 @@ class Fused(Optimizer):
         gradients = [None if p.grad is None else p.grad.data for p in params]
         table = self._aim()
         threads = get_num_threads()
+        if mode.witness is not None:
+            for p in params:
+                mode.witness.reads_gradient(p)
+        entry.call(self._aim)  # a replay reads the options as they are then
         stale = table.step(arrays, gradients, list(map(self.state.get, params)), threads)
         if stale:
             for i in stale:
@@ -51,6 +59,24 @@ class Fused(Optimizer):
         for p in params:
             if p.grad is not None:
                 p.version += 1
+        if entry.current() is not None:
+            entry.guard(self._unchanged([p for p in params if p.grad is not None]))
+
+    def _unchanged(self, params: list[Tensor]) -> Callable[[], str | None]:
+        """Return what says whether groups and states are still those of now."""
+        table, layout = self._table, self._layout
+        states = [(self.state[p], name, array) for p in params for name, array in self.state[p].items()]
+        dicts = [(p, self.state[p]) for p in params]
+
+        def guard() -> str | None:
+            groups = tuple((len(group["params"]), self._states(group)) for group in self.param_groups)
+            if self._table is not table or groups != layout:
+                return "the optimizer's groups changed"
+            if any(self.state.get(p) is not d for p, d in dicts) or any(d.get(name) is not a for d, name, a in states):
+                return "the optimizer's states changed"
+            return None
+
+        return guard
 
     def _aim(self) -> Update:
         """Return the table of the groups as they are now, with their options."""

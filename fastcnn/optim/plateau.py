@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..errors import ArgumentError, StateError
+from ..kernels import entry
 from .scheduler import LRScheduler
 from .sequence import finite, whole
 
@@ -81,6 +82,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, figure: float) -> None:  # type: ignore[override]
         """Take the figure of the step that is done."""
+        entry.refuse("ReduceLROnPlateau.step, which decides by a value")
         figure = float(figure)
         self.last_epoch += 1
         if self.is_better(figure, self.best):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ArgumentError, StateError
+from ..kernels import entry
 from .optimizer import Optimizer
 from .sequence import Schedule, as_schedule
 
@@ -33,6 +34,10 @@ class LRScheduler:
 
     def step(self) -> None:
         """Go to the next step."""
+        self._advance()
+        entry.call(self._advance)  # at its place in each replay of a captured step
+
+    def _advance(self) -> None:
         self.last_epoch += 1
         self._apply()
 
