@@ -15,12 +15,13 @@ from fastcnn import models, nn, optim
 
 
 class Step(NamedTuple):
-    """A network of fastcnn.models, the shape of one of its images, the images per step, the classes."""
+    """A network of fastcnn.models, the shape of one of its images, the images per step, the classes; whether it is captured."""
 
     network: str
     image: tuple[int, int, int]
     batch: int
     classes: int
+    captured: bool = False
 
     def small(self) -> Step:
         """The same with a few small images, for smoke runs."""
@@ -30,6 +31,9 @@ class Step(NamedTuple):
 
 STEPS = {
     "LeNet-5": Step("lenet5", (1, 28, 28), 64, 10),
+    "LeNet-5 captured": Step("lenet5", (1, 28, 28), 64, 10, True),
+    "LeNet-5 in small steps": Step("lenet5", (1, 28, 28), 8, 10),
+    "LeNet-5 in small steps captured": Step("lenet5", (1, 28, 28), 8, 10, True),
     "small VGG": Step("vgg_small", (1, 28, 28), 128, 10),
     "ResNet-20": Step("resnet20", (3, 32, 32), 128, 10),
     "VGG-16 (CIFAR form)": Step("vgg16_cifar", (3, 32, 32), 128, 10),
@@ -43,9 +47,10 @@ OPTIONS = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
 class Trainer:
     """Our training step; a call returns the loss."""
 
-    def __init__(self, model: nn.Module, x: np.ndarray, y: np.ndarray):
+    def __init__(self, model: nn.Module, x: np.ndarray, y: np.ndarray, captured: bool = False):
         self.model, self.x, self.y = model.train(), fc.tensor(x), y
         self.optimizer = optim.SGD(model.parameters(), **OPTIONS)
+        self.update = fc.capture(self._update) if captured else self._update
         self.dropout = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
 
     def set_dropout(self, p: float | None) -> None:
@@ -54,11 +59,14 @@ class Trainer:
             module.p = made_with if p is None else p
 
     def __call__(self) -> float:
+        return float(self.update(self.x, self.y).item())
+
+    def _update(self, x: fc.Tensor, y: np.ndarray) -> fc.Tensor:
         self.optimizer.zero_grad()
-        loss = F.cross_entropy(self.model(self.x), self.y)
+        loss = F.cross_entropy(self.model(x), y)
         loss.backward()
         self.optimizer.step()
-        return float(loss.item())
+        return loss
 
 
 def weights(step) -> dict[str, np.ndarray]:
@@ -102,6 +110,6 @@ def test_step(name, versus, smoke, with_peers):
     others = {}
     if with_peers:
         others = peers.load("torch_peer").train_step(model, step.network, step.classes, x, y, **OPTIONS)
-    ours = Trainer(model, x, y)
+    ours = Trainer(model, x, y, step.captured)
     check_first_step(name, ours, others)
     versus(ours, others, work={}, table="Training step", row=f"{name}, batch {STEPS[name].batch}", batch=step.batch)

@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 
 _ROOMS = ("cli", "config", "cpu", "data", "graph", "io", "kernels", "prune", "report", "shapes", "sklearn", "threads", "train")
 _ELSEWHERE = {
+    "capture": "train",
     "empty_cache": "kernels.memory",
     "load": "io",
     "memory_stats": "kernels.memory",
@@ -31,6 +32,7 @@ _ELSEWHERE = {
 __all__ = [
     "Tensor",
     "argmax",
+    "capture",
     "clamp",
     "concat",
     "empty_cache",

@@ -33,5 +33,9 @@ class MissingExtraError(FastcnnError, ImportError):
     """An optional dependency is absent; the text names the extra to install."""
 
 
+class CaptureWarning(UserWarning):
+    """A step runs op by op although it was to be captured; the text names the reason."""
+
+
 class PerformanceWarning(UserWarning):
     """Work ran, correctly, on a path that is known to be slow."""

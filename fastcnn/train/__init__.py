@@ -4,6 +4,7 @@ from .averaged_model import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_a
 from .averaging import EMA, SWA
 from .batch_size import BatchSizes, best_batch_size
 from .callback import Callback
+from .capture import Capture, CaptureReport, capture
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import LearningCurve
 from .evaluate import Evaluation, evaluate
@@ -23,6 +24,8 @@ __all__ = [
     "BestModel",
     "CSVLog",
     "Callback",
+    "Capture",
+    "CaptureReport",
     "Checkpoint",
     "ConfusionMatrix",
     "EarlyStop",
@@ -37,6 +40,7 @@ __all__ = [
     "TopK",
     "Trainer",
     "best_batch_size",
+    "capture",
     "evaluate",
     "fit",
     "get_ema_multi_avg_fn",
