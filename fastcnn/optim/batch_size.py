@@ -22,9 +22,27 @@ class BatchPolicy(LRScheduler):
 
     When the size changes, the factor goes on a straight line, in `warmup` steps, to (size / first size), its root, or stays 1.
     A subclass defines `wanted()`, the size from now on.
+
+    Attributes
+    ----------
+    size : int
+        Images per update: batch size of the loader times `accumulated`.
+    accumulated : int
+        Batches per update; 1 unless `accumulate`.
     """
 
-    def __init__(self, schedule, loader, *, coupling: str = "linear", warmup: int = 0, largest: int | None = None):
+    accumulated = 1
+
+    def __init__(
+        self,
+        schedule,
+        loader,
+        *,
+        coupling: str = "linear",
+        warmup: int = 0,
+        largest: int | None = None,
+        accumulate: bool = False,
+    ):
         name = type(self).__name__
         if coupling not in COUPLINGS:
             raise ArgumentError(f"{name}: coupling must be one of {', '.join(COUPLINGS)}, got {coupling!r}")
@@ -36,6 +54,7 @@ class BatchPolicy(LRScheduler):
         self.optimizer, self.base_lrs, self.loader = self.schedule.optimizer, self.schedule.base_lrs, loader
         self.coupling, self.warmup = coupling, whole(name, "warmup", warmup, 0)
         self.largest = None if largest is None else whole(name, "largest", largest)
+        self.accumulate = bool(accumulate)
         self.first_size, self.last_epoch, self.scale = loader.batch_size, 0, 1.0
         self._from, self._changed = 1.0, 0  # the factor when the size changed last, and at which step
         self._apply()
@@ -54,21 +73,32 @@ class BatchPolicy(LRScheduler):
         self._apply()
 
     def _apply(self) -> None:
-        size = max(1, self.wanted())
-        self._resize(size if self.largest is None else min(size, self.largest))
-        end = COUPLINGS[self.coupling](self.loader.batch_size / self.first_size)
+        self._resize(max(1, self.wanted()))
+        end = COUPLINGS[self.coupling](self.size / self.first_size)
         done = min(1.0, (self.last_epoch - self._changed) / self.warmup) if self.warmup else 1.0
         self.scale = end if done == 1.0 else self._from + (end - self._from) * done
         self.schedule.scale = self.scale
         self.schedule._apply()
 
+    @property
+    def size(self) -> int:
+        return self.loader.batch_size * self.accumulated
+
     def _resize(self, size: int) -> None:
-        if size != self.loader.batch_size:
-            self._from, self._changed, self.loader.batch_size = self.scale, self.last_epoch, size
+        batches = 1
+        if self.largest is not None and self.accumulate:
+            batches = -(-size // self.largest)
+            size = round(size / batches)
+        elif self.largest is not None:
+            size = min(size, self.largest)
+        if size * batches != self.size:
+            self._from, self._changed = self.scale, self.last_epoch
+        self.loader.batch_size, self.accumulated = size, batches
 
     def state_dict(self) -> dict:
         """Return the position, the size, the factor on its way, and the state of the other schedule."""
         own = {"last_epoch": self.last_epoch, "size": self.loader.batch_size, "first_size": self.first_size}
+        own["accumulated"] = self.accumulated
         return {**own, "from": self._from, "changed": self._changed, "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, values: dict) -> None:
@@ -76,14 +106,14 @@ class BatchPolicy(LRScheduler):
         name = type(self).__name__
         try:
             last, size, first, changed = (int(values[key]) for key in ("last_epoch", "size", "first_size", "changed"))
-            begin, inner = float(values["from"]), values["schedule"]
+            begin, inner, batches = float(values["from"]), values["schedule"], int(values["accumulated"])
         except (KeyError, TypeError, ValueError) as error:
             raise StateError(f"{name}: not a state dict of a batch policy: {error!r}") from None
-        if last < 0 or size < 1 or first < 1 or not 0 <= changed <= last:
+        if last < 0 or min(size, first, batches) < 1 or not 0 <= changed <= last:
             raise StateError(f"{name}: batches of {size}, {first} at first, at step {last} cannot be")
         self.schedule.load_state_dict(inner)
         self.base_lrs = self.schedule.base_lrs
-        self.last_epoch, self.first_size, self.loader.batch_size = last, first, size
+        self.last_epoch, self.first_size, self.loader.batch_size, self.accumulated = last, first, size, batches
         self._from, self._changed = begin, changed
         self._apply()
 
@@ -105,7 +135,9 @@ class BatchSchedule(BatchPolicy):
     warmup : int
         Steps in which the rate follows a change, on a straight line. [Goyal2017]
     largest : int, optional
-        Upper bound of the size, e.g. what fits into memory.
+        Upper bound of the loader's batch, e.g. what fits into memory.
+    accumulate : bool
+        Reach larger sizes by `accumulated` batches for each update: a `Trainer` does so, a plain loop has to.
 
     Examples
     --------
@@ -140,7 +172,7 @@ class BatchGrowth(BatchPolicy):
 
     Parameters
     ----------
-    schedule, loader, coupling, warmup, largest
+    schedule, loader, coupling, warmup, largest, accumulate
         As in `BatchSchedule`.
     every : int
         Steps between two decisions.
@@ -161,7 +193,7 @@ class BatchGrowth(BatchPolicy):
 
     def wanted(self) -> int:
         """Return the present size, or at a step of a decision `factor` times as many."""
-        size = self.loader.batch_size
+        size = self.size
         due = self.last_epoch % self.every == 0 and self.last_epoch > self._changed
         if due and self.noise.value >= self.factor * self.noise.large:
             size *= self.factor

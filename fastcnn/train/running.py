@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 
@@ -49,8 +49,8 @@ def batches_left(loader, done: int) -> int:
     return len(loader) - done if left is None else left
 
 
-def groups(loader, size: int, *, skip: int) -> Iterator[list]:
-    """Yield lists of `size` batches, the last may be shorter; after `skip` batches of an epoch that was stopped within.
+def groups(loader, size: Callable[[], int], *, skip: int) -> Iterator[list]:
+    """Yield lists of `size()` batches, the last may be shorter; after `skip` batches of an epoch that was stopped within.
 
     A loader with a position goes on from it; of others the first `skip` batches are drawn again and left out.
     """
@@ -61,7 +61,7 @@ def groups(loader, size: int, *, skip: int) -> Iterator[list]:
     batches = islice(loader, skip, None)
     for first in batches:
         # not one more than there are: that would move a loader on to the next epoch, and a checkpoint saves its position
-        group = [first, *islice(batches, max(0, min(size - 1, batches_left(loader, done + 1))))]
+        group = [first, *islice(batches, max(0, min(size() - 1, batches_left(loader, done + 1))))]
         done += len(group)
         yield group
 

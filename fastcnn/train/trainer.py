@@ -44,8 +44,8 @@ class Trainer:
     metrics : mapping of str to Metric, optional
         Further figures of the validation. Those that are numbers go into `Epoch.metrics`.
     accumulate : int
-        Batches per update. The gradient is that of the mean over all their samples, as of one large batch; batch normalisation
-        still sees each batch alone, unless `join`.
+        Batches per update, times those of a `BatchSchedule` or `BatchGrowth` that accumulates. The gradient is that of the mean
+        over all their samples, as of one large batch; batch normalisation still sees each batch alone, unless `join`.
     join : bool
         Run the batches of an update as one: batch normalisation sees all of them, and the update is exactly that of the large
         batch. It needs the memory of the large batch; `autograd.checkpoint` in the model lowers that.
@@ -251,7 +251,7 @@ class Trainer:
         before = Snapshot(self.model, self.optimizer, self.loader)
         try:
             start = perf_counter()
-            for batches in groups(self.loader, self.accumulate, skip=running.batches):
+            for batches in groups(self.loader, self._batches_per_update, skip=running.batches):
                 right = self._update(batches, self._where)
                 self.step += 1
                 self.last_loss, self.last_lr = self._update.loss, self.optimizer.param_groups[0]["lr"]
@@ -271,6 +271,9 @@ class Trainer:
         if not running.count:
             raise ArgumentError("fit: the loader gave no batch (drop_last with a dataset smaller than one batch?)")
         running.complete = True
+
+    def _batches_per_update(self) -> int:
+        return self.accumulate * getattr(self.schedule, "accumulated", 1)
 
     def _where(self) -> str:
         return f"in epoch {len(self.history) + 1} after {self._running.count} images"

@@ -59,6 +59,20 @@ def test_largest_and_fractions():
     assert [size for size, _ in walk(schedule, 6)] == [4, 3, 2, 1, 1, 1] and schedule.first_size == 16
 
 
+def test_larger_ones_are_accumulated():
+    schedule = made(largest=24, accumulate=True)
+    rows = []
+    for _ in range(6):
+        rows.append((schedule.loader.batch_size, schedule.accumulated, schedule.size, schedule.scale))
+        schedule.step()
+    assert rows == [(16, 1, 16, 1)] * 2 + [(21, 3, 63, 63 / 16)] * 3 + [(16, 2, 32, 2)]
+    again = made(largest=24, accumulate=True)
+    again.load_state_dict(schedule.state_dict())
+    assert again.state_dict() == schedule.state_dict() and again.accumulated == 2
+    rows = feed(growth(largest=32, accumulate=True), 1e4, 10)
+    assert [size for size, _ in rows] == [16] * 3 + [32] * 7 and [scale for _, scale in rows] == [1] * 3 + [2] * 3 + [4] * 3 + [8]
+
+
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_resumes_exactly(stop):
     def new():

@@ -26,6 +26,9 @@ class Run:
         rates = optim.lr_scheduler.LinearDecay(self.optimizer, 60)
         if schedule == "sizes":
             self.schedule = optim.BatchSchedule(rates, self.loader, constant(16, 3) >> constant(8, 4) >> 24, warmup=2)
+        elif schedule == "accumulated":
+            sizes = constant(16, 3) >> constant(40, 3) >> 32
+            self.schedule = optim.BatchSchedule(rates, self.loader, sizes, warmup=2, largest=16, accumulate=True)
         else:
             self.schedule = optim.BatchGrowth(rates, self.loader, every=2, decay=0.5, coupling="sqrt", warmup=2, largest=32)
         self.seen = []
@@ -71,6 +74,14 @@ def test_accumulated_batches_of_a_size_that_changes(accumulate):
     assert run.loader.state_dict()["epoch"] == 3 and run.loader.state_dict()["position"] == 0
 
 
+def test_sizes_above_the_largest_are_accumulated():
+    run = Run("accumulated")
+    run.trainer.fit(3)
+    # 16 16 16 | 32 left of 40 (3 batches of 13) | 39 39, 2 left | 32 32 16
+    assert [count for count, _, _ in run.seen] == [16, 16, 16, 32, 39, 39, 2, 32, 32, 16]
+    assert run.loader.batch_size == 16 and run.schedule.accumulated == 2 and run.schedule.scale == 2.0
+
+
 class Save(train.Callback):
     order = 99
 
@@ -84,7 +95,7 @@ class Save(train.Callback):
 
 
 @pytest.mark.parametrize("stop", [2, 3, 5, 7, 9])
-@pytest.mark.parametrize(("schedule", "accumulate"), [("sizes", 1), ("sizes", 2), ("growth", 2)])
+@pytest.mark.parametrize(("schedule", "accumulate"), [("sizes", 1), ("sizes", 2), ("accumulated", 1), ("growth", 2)])
 def test_resumes_exactly(schedule, accumulate, stop, tmp_path):
     whole = Run(schedule, accumulate=accumulate)
     whole.trainer.fit(4)
@@ -177,8 +188,8 @@ def test_noise_needs_accumulated_batches():
 
 def test_groups_of_a_plain_list():
     batches = list(range(7))
-    assert list(groups(batches, 3, skip=0)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert list(groups(batches, 3, skip=2)) == [[2, 3, 4], [5, 6]]
+    assert list(groups(batches, lambda: 3, skip=0)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(groups(batches, lambda: 3, skip=2)) == [[2, 3, 4], [5, 6]]
 
 
 def state(model, optimizer):
