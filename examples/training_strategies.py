@@ -1,7 +1,7 @@
 """Compare training strategies on Fashion-MNIST: learning-rate decay, batch size, variants of SGD; accuracy against seconds.
 
-As it stands: ten strategies on 30,000 images, about five minutes on two cores. `--subset 0 --seeds 3` is the whole comparison. Each
-run is kept in the .json when it ends: started again with the same options, the script goes on with the runs that are missing.
+As it stands: ten strategies on 30,000 images, some five minutes on two cores. `--subset 0 --seeds 3` is the whole comparison.
+Each run is kept in the .json when it ends: started again with the same options, the script goes on with those that are missing.
 """
 
 import argparse
