@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..errors import DtypeError
@@ -67,3 +67,8 @@ def as_callback(callback) -> Callback:
     if isinstance(callback, type) or not callable(callback):
         raise DtypeError(f"callbacks: a Callback or a function of an Epoch is needed, got {callback!r}")
     return Function(callback)
+
+
+def overridden(callbacks: Iterable[Callback], name: str) -> list[Callable]:
+    """Return the methods `name` of those callbacks that define one: the others cost nothing per step."""
+    return [getattr(callback, name) for callback in callbacks if getattr(type(callback), name) is not getattr(Callback, name)]

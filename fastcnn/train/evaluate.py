@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ..autograd import no_grad
@@ -58,3 +58,17 @@ def measure(model, batches: Iterable, metrics: Iterable[Metric]) -> None:
             logits = model(x)
             for metric in metrics:
                 metric.update(logits, y)
+
+
+def figures_of(model, batches: Iterable, loss: Callable | None, metrics: Mapping[str, Metric]) -> dict:
+    """Return the columns of an `Epoch` that come from a validation; nothing when there is no batch."""
+    accuracy, mean_loss = Accuracy(), Loss(loss)
+    measure(model, batches, [accuracy, mean_loss, *metrics.values()])
+    if not mean_loss.count:
+        return {}
+    values = {name: metric.compute() for name, metric in metrics.items()}
+    return {
+        "validation_loss": mean_loss.compute(),
+        "validation_accuracy": accuracy.compute(),
+        "metrics": {name: float(value) for name, value in values.items() if getattr(value, "ndim", 0) == 0},
+    }

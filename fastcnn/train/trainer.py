@@ -10,12 +10,12 @@ from time import perf_counter
 from ..errors import ArgumentError, StateError
 from ..nn import functional as F
 from ..optim.lr_scheduler import ReduceLROnPlateau
-from .callback import Callback, as_callback
+from .callback import Callback, as_callback, overridden
 from .checkpoint import load_checkpoint, save_checkpoint
-from .evaluate import batches_of, evaluate, measure
+from .evaluate import batches_of, evaluate, figures_of
 from .history import Epoch, History
 from .interrupt import on_interrupt
-from .metrics import Accuracy, Loss, Metric
+from .metrics import Metric
 from .progress import display
 from .running import Running, Snapshot, batches_left, groups
 from .step import Step
@@ -153,7 +153,7 @@ class Trainer:
         if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 0:
             raise ArgumentError(f"fit: epochs must be an int of at least 0, got {epochs!r}")
         self.epochs, self.interrupted, self._stopping = epochs, False, False
-        self._hooks = {name: _overridden(self.callbacks, name) for name in ("on_step_end", "on_epoch_end")}
+        self._hooks = {name: overridden(self.callbacks, name) for name in ("on_step_end", "on_epoch_end")}
         try:
             with on_interrupt(self._interrupt):
                 for callback in self.callbacks:
@@ -282,22 +282,11 @@ class Trainer:
         """Return the validation's columns of the epoch; None when Ctrl-C was pressed meanwhile."""
         if self.validation is None:
             return {}
-        accuracy, loss = Accuracy(), Loss(self.validation_loss)
-        batches = batches_of(self.validation, 256)
+        batches = (batch for batch in batches_of(self.validation, 256) if not self.interrupted)
         with self.averaged():
-            measure(self.model, (b for b in batches if not self.interrupted), [accuracy, loss, *self.metrics.values()])
+            found = figures_of(self.model, batches, self.validation_loss, self.metrics)
         if self.interrupted:
             return None
-        if not loss.count:
+        if not found:
             raise StateError("fit: the validation set is empty")
-        values = {name: metric.compute() for name, metric in self.metrics.items()}
-        return {
-            "validation_loss": loss.compute(),
-            "validation_accuracy": accuracy.compute(),
-            "metrics": {name: float(value) for name, value in values.items() if getattr(value, "ndim", 0) == 0},
-        }
-
-
-def _overridden(callbacks: Iterable[Callback], name: str) -> list[Callable]:
-    """Return the methods `name` of those callbacks that define one: the others cost nothing per step."""
-    return [getattr(callback, name) for callback in callbacks if getattr(type(callback), name) is not getattr(Callback, name)]
+        return found
