@@ -240,3 +240,22 @@ def test_best_batch_size_has_bounds():
 def test_best_batch_size_refuses(options, error, text):
     with pytest.raises(error, match=f"^best_batch_size: {text}"):
         train.best_batch_size(net(), options.pop("example", digits().batch(slice(0, 6))), **options)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options"),
+    [
+        ("sizes", {"clip_norm": 0.5}),
+        ("accumulated", {"clip_value": 0.01}),
+        ("sizes", {"accumulate": 2, "join": True}),
+        ("growth", {"accumulate": 2}),
+    ],
+)
+def test_captured_steps_are_the_same(schedule, options):
+    plain = Run(schedule, **options)
+    plain.trainer.fit(4)
+    reached = plain.digest()
+    captured = Run(schedule, capture=True, **options)
+    captured.trainer.fit(4)
+    assert captured.digest() == reached and captured.seen == plain.seen
+    assert captured.trainer._update.update.report().replayed > 0
