@@ -178,6 +178,16 @@ cdef int by_rows(const void *job) noexcept nogil:
     return 0
 
 
+cdef Py_ssize_t chunk_rows(Py_ssize_t m, Py_ssize_t mr, Py_ssize_t most) noexcept nogil:
+    """Rows of a chunk of moments: `most` tiles or some less, of which SHARES threads have about the same number."""
+    cdef Py_ssize_t tiles = (m + mr - 1) // mr, size, share, best = 0, least = 0
+    for size in range(most, most // 2, -1):
+        share = ((tiles + size - 1) // size + SHARES - 1) // SHARES * size  # tiles of the thread that has most
+        if best == 0 or share < least:
+            best, least = size, share
+    return best * mr
+
+
 cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     """Compute g, whose operands, u and threads are filled in; needs m, n, k > 0. `arrays`: who owns c, a, b and bias."""
     cdef const fc_ukr *u = g.u
@@ -187,10 +197,7 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     g.n_panels = (g.n + u.nr - 1) // u.nr
     g.kc = (g.k + depth_blocks - 1) // depth_blocks
     g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
-    # chunks of moments: whole tiles, no more rows than a task has
-    blocks = (g.m + min(g.mc, MOMENT_TILES * u.mr) - 1) // min(g.mc, MOMENT_TILES * u.mr)
-    blocks = (blocks + SHARES - 1) // SHARES * SHARES
-    g.chunk = ((g.m + blocks - 1) // blocks + u.mr - 1) // u.mr * u.mr
+    g.chunk = chunk_rows(g.m, u.mr, min(g.mc // u.mr, MOMENT_TILES))
     _parts = room(&g.moments, (g.m + g.chunk - 1) // g.chunk)
     if g.m * g.kc * u.item <= PANEL_A_BYTES and g.n_panels >= 2 * g.threads and (g.ka == 1 or g.n_panels < 4):
         panels = block(g.threads * apart(g.kc * u.nr * u.item))

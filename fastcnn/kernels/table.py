@@ -171,7 +171,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward"), moments=True),
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
-        Impl("direct", _direct.conv2d_direct_forward, _same_floats, True),
+        Impl("direct", _direct.conv2d_direct_forward, _same_floats, True, moments=True),
         *_reference_only(_conv.conv2d_forward),
     ),
     "conv2d_backward_data": (
