@@ -66,7 +66,7 @@ class ImageDataset:
         if x.shape[1:] != self.shape:
             raise ShapeError(f"{type(self).__name__}: images of shape {self.shape} are declared, stored ones are {x.shape[1:]}")
         scale = self.scale(x.dtype) if finish and self.scales else None
-        if which is not None or len(windows) or scale is not None:
+        if which is not None or len(sizes) or scale is not None:
             x = gather_pixels(x, which, windows, sizes, fill, scale, threads=threads)
         return (x if self.scales or not finish else self.finish(x)), y
 

@@ -70,7 +70,8 @@ class DataLoader:
         get normalised floats. All of them do when the dataset is no ImageDataset, or has a `batch` of its own.
     num_workers : int
         Threads that make batches ahead, beside the training. 0: each batch is made when it is asked for. Worth it when a batch
-        takes long (files to decode, rotations); a batch that no thread has begun is made on the spot.
+        takes long (files to decode, rotations); batches of less than 0.1 ms, and one that no thread has begun, are made on the
+        spot.
     prefetch_factor : int
         Batches that each thread may be ahead.
 

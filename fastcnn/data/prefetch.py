@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from queue import Empty, SimpleQueue
 
 LOOK = 0.2  # seconds after which a thread without work looks whether the program has ended
+WORTH = 1e-4  # seconds: a task that takes less costs more to hand to a thread (10 to 20 us, and the GIL to and fro)
+CHEAP = 16  # tasks in a row that took less, after which none is handed out until one takes longer
 
 
 class _Job:
-    """A task, and what becomes of it. Whoever gets hold of `claim` computes it."""
+    """A task, and what becomes of it. Whoever gets hold of `claim` runs it."""
 
-    __slots__ = ("claim", "done", "error", "result", "task")
+    __slots__ = ("claim", "done", "error", "result", "seconds", "task")
 
     def __init__(self, task):
-        self.task, self.result, self.error = task, None, None
+        self.task, self.result, self.error, self.seconds = task, None, None, 0.0
         self.claim, self.done = threading.Lock(), threading.Lock()
         self.done.acquire()
+
+    def run(self, function: Callable) -> None:
+        start = time.perf_counter()
+        try:
+            self.result = function(self.task)
+        except BaseException as error:
+            self.error = error
+        self.seconds = time.perf_counter() - start
+        self.done.release()
 
 
 def _work(function: Callable, jobs: SimpleQueue) -> None:
@@ -34,13 +46,8 @@ def _work(function: Callable, jobs: SimpleQueue) -> None:
             return
         if job is None:
             return
-        if not job.claim.acquire(blocking=False):
-            continue
-        try:
-            job.result = function(job.task)
-        except BaseException as error:
-            job.error = error
-        job.done.release()
+        if job.claim.acquire(blocking=False):
+            job.run(function)
         del job  # or it would hold its result while this thread waits
 
 
@@ -60,10 +67,10 @@ class Prefetch:
     Notes
     -----
     Nobody waits for work that nobody does: the consumer hands out a task for each result that it takes, and computes the next
-    result itself when no thread has begun it. So threads cost little where there is nothing to gain, and whoever stops iterating
-    leaves at most `ahead` tasks behind; those not begun are cancelled by `close()`, which also runs when the object is collected.
-    An exception of `function` is raised where its result would have come, with the traceback of the thread. After `fork()` the
-    child has no such threads: it computes the results itself.
+    result itself when no thread has begun it, or when tasks take so little time that handing them out takes longer. Whoever
+    stops iterating leaves at most `ahead` tasks behind; those not begun are cancelled by `close()`, which also runs when the
+    object is collected. An exception of `function` is raised where its result would have come, with the traceback of the
+    thread. After `fork()` the child has no such threads: it computes the results itself.
     """
 
     def __init__(self, function: Callable, tasks: Iterator, workers: int, ahead: int):
@@ -71,6 +78,7 @@ class Prefetch:
         self._waiting: deque[_Job] = deque()  # oldest first
         self._jobs: SimpleQueue = SimpleQueue()
         self._process = os.getpid()
+        self._cheap = 0  # tasks in a row
         self._threads = [
             threading.Thread(target=_work, args=(function, self._jobs), name=f"fastcnn-data_{number}")
             for number in range(workers)
@@ -86,20 +94,18 @@ class Prefetch:
             self._threads = []
         if not self._threads:
             return self._function(self._waiting.popleft().task if self._waiting else next(self._tasks))
-        if len(self._waiting) <= self._ahead // 2:
-            self._hand_out()
-        if not self._waiting:
-            self.close()
-            raise StopIteration
-        job = self._waiting.popleft()
         try:
+            if self._cheap < CHEAP and len(self._waiting) <= self._ahead // 2:
+                self._hand_out()
+            job = self._waiting.popleft() if self._waiting else _Job(next(self._tasks))
             if job.claim.acquire(blocking=False):
-                return self._function(job.task)
+                job.run(self._function)
             job.done.acquire()
+            self._cheap = self._cheap + 1 if job.seconds < WORTH else 0
             if job.error is not None:
                 raise job.error
             return job.result
-        except BaseException:
+        except BaseException:  # StopIteration too
             self.close()
             raise
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fastcnn import data
+from fastcnn.data import prefetch
 
 ROW = np.arange(12, dtype="f4").reshape(1, 3, 4)
 
@@ -92,6 +93,20 @@ def test_no_more_is_made_ahead_than_was_asked_for():
     time.sleep(0.05)
     assert len(dataset.made) <= 1 + 2 * 3
     del iterator
+
+
+@pytest.mark.parametrize(("worth", "by_threads"), [(1e9, range(4, 20)), (0.0, range(30, 61))])
+def test_short_tasks_are_not_handed_out(worth, by_threads, monkeypatch):
+    monkeypatch.setattr(prefetch, "WORTH", worth)
+    made = prefetch.Prefetch(lambda task: (task, threading.current_thread().name), iter(range(60)), 2, 4)
+    results = []
+    for result in made:
+        results.append(result)
+        time.sleep(0.002)  # the threads have time to take what they are given
+    assert [task for task, _ in results] == list(range(60))
+    assert sum(name.startswith("fastcnn-data") for _, name in results) in by_threads
+    assert worth == 0 or all(name == "MainThread" for _, name in results[20:])
+    wait_for_the_end_of_threads()
 
 
 def test_break_and_collection_end_the_threads():
