@@ -75,6 +75,7 @@ def openmp_flags() -> list[str]:
 
 def extensions() -> list[Extension]:
     flags = openmp_flags()
+    wraps = sys.platform == "linux"  # team.h stands for a function of GCC's OpenMP runtime
     built = []
     for name, sources in EXTENSIONS.items():
         path = name.replace(".", "/")
@@ -85,8 +86,8 @@ def extensions() -> list[Extension]:
                 [f"{path}.pyx", *sources],
                 include_dirs=[numpy.get_include(), f"{KERNELS}/ukr"],
                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-                extra_compile_args=COMPILE + flags,
-                extra_link_args=flags,
+                extra_compile_args=COMPILE + flags + (["-include", "team.h"] if wraps else []),
+                extra_link_args=flags + (["-Wl,--wrap=GOMP_parallel"] if wraps else []),
                 depends=depends,
             )
         )
