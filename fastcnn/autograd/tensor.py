@@ -41,6 +41,7 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_hooks", "_requires_grad", "data", "grad", "node", "version")
+    _run_backward: Callable[..., None]  # attached by `tape`: an import at each call would cost as much as a small kernel
     __array_ufunc__ = None  # ndarray + Tensor is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
@@ -130,9 +131,7 @@ class Tensor:
             If no gradient is required, if `gradient` is missing, if the graph was used before, or if a saved array was
             changed in place since.
         """
-        from .tape import backward
-
-        backward(self, gradient, retain_graph)
+        self._run_backward(gradient, retain_graph)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `.grad` too."""

@@ -63,7 +63,7 @@ cdef int binary_all(const void *job) noexcept nogil:
 
 
 cdef bint plain(object x) noexcept:
-    return isinstance(x, np.ndarray) and (<cnp.ndarray>x).flags.aligned and (<cnp.ndarray>x).dtype.isnative
+    return cnp.PyArray_Check(x) and cnp.PyArray_ISALIGNED(x) and not cnp.PyArray_ISBYTESWAPPED(x)
 
 
 cdef bint in_steps(cnp.ndarray x) noexcept:
@@ -97,27 +97,27 @@ cdef object binary(int op, object ufunc, object a, object b, int threads):
     cdef cnp.ndarray x = a if plain(a) else None, y = b if plain(b) else None, z
     cdef Binary p
     cdef object first = x if x is not None else y
-    cdef bint fine = first is not None and (<cnp.ndarray>first).dtype.char in "fd"
+    cdef bint fine = first is not None and cnp.PyArray_TYPE(first) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)
     if fine:
         fine = ((x is not None or np.ndim(a) == 0) and (y is not None or np.ndim(b) == 0)
-                and (x is None or y is None or x.dtype == y.dtype)
+                and (x is None or y is None or cnp.PyArray_TYPE(x) == cnp.PyArray_TYPE(y))
                 and (x is None or in_steps(x)) and (y is None or in_steps(y)))
     if not fine:
         unrecorded(f"{ufunc.__name__} of such operands")
         with np.errstate(all="ignore"):
             return ufunc(a, b)
-    shape = np.shape(first)
-    if x is not None and y is not None and shape != np.shape(y):
+    shape = first.shape
+    if x is not None and y is not None and shape != (<object>y).shape:
         shape = np.broadcast_shapes(shape, np.shape(y))
     if len(shape) > 8:
         unrecorded(f"{ufunc.__name__} of more than 8 axes")
         return ufunc(a, b)
-    if x is not None and np.shape(x) == shape:
-        z = empty_in_order_of(x, shape, x.dtype.num)
-    elif y is not None and np.shape(y) == shape:
-        z = empty_in_order_of(y, shape, y.dtype.num)
+    if x is not None and (<object>x).shape == shape:
+        z = empty_in_order_of(x, shape, cnp.PyArray_TYPE(x))
+    elif y is not None and (<object>y).shape == shape:
+        z = empty_in_order_of(y, shape, cnp.PyArray_TYPE(y))
     else:
-        z = empty_like_shape(shape, (<cnp.ndarray>first).dtype.num)
+        z = empty_like_shape(shape, cnp.PyArray_TYPE(first))
     if z.size:
         fill_binary(&p, op, z, x, y, a if x is None else b if y is None else None, threads)
         emit(binary_all, &p, sizeof(p), (z, x, y))

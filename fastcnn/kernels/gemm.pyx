@@ -48,13 +48,14 @@ cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, doubl
 
 cdef object ready(object array, str op, str name, object dtype=None):
     """Return `array` if a kernel can read it in place, an aligned native copy otherwise; check its dtype."""
-    if not isinstance(array, np.ndarray) or array.dtype.char not in "fd":
+    # the checks are those of C: attributes of Python would cost more than a small kernel
+    if not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
         raise DtypeError(f"{op}: {name} must be a float32 or float64 array, got {getattr(array, 'dtype', type(array))}")
-    if dtype is not None and array.dtype != dtype:
+    if dtype is not None and array.dtype is not dtype and array.dtype != dtype:
         raise DtypeError(f"{op}: {name} must have dtype {dtype}, got {array.dtype}")
     cdef cnp.ndarray x = array
     cdef int i
-    cdef bint fine = x.flags.aligned and x.dtype.isnative
+    cdef bint fine = cnp.PyArray_ISALIGNED(x) and not cnp.PyArray_ISBYTESWAPPED(x)
     for i in range(x.ndim):
         fine = fine and cnp.PyArray_STRIDE(x, i) % x.itemsize == 0
     if fine:

@@ -114,7 +114,7 @@ cdef cnp.ndarray channels_last(object array, str op, str name, int threads):
 cdef cnp.ndarray rows_of(object array, str op, str name, int threads):
     """Return `array` (rank 2 or 4) dense, with the channels (axis 1) fastest: itself if it is so."""
     cdef cnp.ndarray x
-    if np.ndim(array) == 4:
+    if cnp.PyArray_Check(array) and cnp.PyArray_NDIM(array) == 4:
         return channels_last(array, op, name, threads)
     x = ready(array, op, name)
     if x.ndim != 2:

@@ -46,14 +46,15 @@ cdef int relu_all(const void *job) noexcept nogil:
 
 cdef cnp.ndarray flat(object array, str name, int threads):
     """`array` with its values in a row: images channels-last, other ranks in C order."""
-    cdef cnp.ndarray x = ready(np.asanyarray(array), "relu", name)
+    cdef cnp.ndarray x = ready(array if isinstance(array, np.ndarray) else np.asanyarray(array), "relu", name)
     return channels_last(x, "relu", name, threads) if x.ndim == 4 else ordered(x, threads)
 
 
 cdef cnp.ndarray result(cnp.ndarray x):
     if x.ndim == 4:
-        return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3), x.dtype.num)
-    return empty_like_shape(np.shape(x), x.dtype.num) if x.ndim <= 8 else np.empty_like(x)
+        return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3),
+                          cnp.PyArray_TYPE(x))
+    return empty_like_shape((<object>x).shape, cnp.PyArray_TYPE(x)) if x.ndim <= 8 else np.empty_like(x)
 
 
 def relu_forward(x, *, int threads=1):
@@ -70,9 +71,9 @@ def relu_backward(dy, y, *, int threads=1):
     """Return dy where y > 0, else 0; `y` is the output of the forward pass. Memory order as in relu_forward."""
     cdef cnp.ndarray g = flat(dy, "dy", threads), out = flat(y, "y", threads), dx
     cdef Relu p
-    if np.shape(g) != np.shape(out):
+    if (<object>g).shape != (<object>out).shape:
         raise ShapeError(f"relu: dy must be like y, got dy.shape={np.shape(g)}, y.shape={np.shape(out)}")
-    if g.dtype != out.dtype:
+    if cnp.PyArray_TYPE(g) != cnp.PyArray_TYPE(out):
         raise DtypeError(f"relu: dy must be like y, got {g.dtype} and {out.dtype}")
     dx = result(g)
     p.u, p.out, p.x, p.y = table(g.itemsize), cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(out)

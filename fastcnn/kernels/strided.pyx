@@ -143,7 +143,7 @@ cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum):
     """Return an uninitialised dense array whose axes lie in memory in the order of those of x (as many as `shape` has)."""
     cdef int order[AXES]
     cdef int i, k, ndim = x.ndim
-    if ndim > 8 or x.flags.c_contiguous:
+    if ndim > 8 or cnp.PyArray_IS_C_CONTIGUOUS(x):
         return empty_like_shape(shape, typenum) if ndim <= 8 else np.empty_like(x, dtype=cnp.PyArray_DescrFromType(typenum))
     for i in range(ndim):  # a stride of 0 or an axis of length 1 has no place of its own: it stays behind the axis before it
         k = i
@@ -159,7 +159,7 @@ cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum):
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads):
     """Return x with C order in memory: itself, or a copy."""
     cdef cnp.ndarray y
-    if x.flags.c_contiguous:
+    if cnp.PyArray_IS_C_CONTIGUOUS(x):
         return x
     if x.ndim > 8:
         unrecorded("a copy of an array that has too many axes")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..autograd import Tensor, record
+from ..errors import ArgumentError
 from ..kernels import entry
 from ..kernels import select as kernels
 from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled, reduced, share, smoothed
@@ -60,15 +61,19 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
     smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     reduction = checked_reduction("cross_entropy", reduction)
     case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
-    target, ignored = class_numbers("cross_entropy", labels.data, x.data.shape, case.ignore_index)
-    if w is None:  # the kernel reads the labels as they are
-        target, ignored = labels.data, None
-    elif smoothing:
+    target, ignored = labels.data, None
+    if w is not None or target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
+        target, ignored = class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
+    if w is not None and smoothing:
         q = from_class_rows(smoothed(target, ignored, len(w), smoothing, w.dtype), x.data.shape)
         each = soft_cross_entropy(x, q, w, reduction="none" if reduction == "none" else "sum")
         total = float(np.sum(w[target], where=True if ignored is None else ~ignored))
         return each / (total or np.nan) if reduction == "mean" else each
-    loss, saved = _forward(x.data, target, ignored, w, case)
+    try:
+        loss, saved = _forward(x.data, target, ignored, w, case)
+    except ArgumentError:  # of rows of classes; here it names the shapes that were given
+        class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
+        raise
     return record("cross_entropy", (x,), loss, _backward, saved, case)
 
 

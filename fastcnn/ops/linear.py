@@ -29,15 +29,19 @@ def linear(x, weight, bias=None) -> Tensor:
     """
     x = float_tensor("linear", "x", x)
     weight = same_dtype("linear", x, "weight", weight)
-    shapes = f"(x.shape={x.data.shape}, weight.shape={weight.data.shape})"
-    if weight.data.ndim != 2:
-        raise ShapeError(f"linear: weight must have 2 axes (out_features, in_features) {shapes}")
-    if x.data.ndim == 0 or x.data.shape[-1] != weight.data.shape[1]:
-        raise ShapeError(f"linear: weight expects {weight.data.shape[1]} input features in the last axis of x {shapes}")
+    x_shape, w_shape = x.data.shape, weight.data.shape
+    if len(w_shape) != 2 or not x_shape or x_shape[-1] != w_shape[1]:
+        rule = "must have 2 axes (out_features, in_features)"
+        if len(w_shape) == 2:
+            rule = f"expects {w_shape[1]} input features in the last axis of x"
+        raise ShapeError(f"linear: weight {rule} (x.shape={x_shape}, weight.shape={w_shape})")
     if bias is not None:
         bias = same_dtype("linear", x, "bias", bias)
-        if bias.data.shape != weight.data.shape[:1]:
-            raise ShapeError(f"linear: bias must have shape {weight.data.shape[:1]}, got bias.shape={bias.data.shape} {shapes}")
+        if bias.data.shape != w_shape[:1]:
+            raise ShapeError(
+                f"linear: bias must have shape {w_shape[:1]}, got bias.shape={bias.data.shape} "
+                f"(x.shape={x_shape}, weight.shape={w_shape})"
+            )
     y, saved = _forward(x.data, weight.data, None if bias is None else bias.data)
     return record("linear", (x, weight, bias), y, _backward, saved)
 

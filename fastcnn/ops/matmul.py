@@ -15,11 +15,10 @@ def matmul(x, y) -> Tensor:
     """
     x = float_tensor("matmul", "x", x)
     y = same_dtype("matmul", x, "y", y)
-    shapes = f"(x.shape={x.data.shape}, y.shape={y.data.shape})"
-    if x.data.ndim < 1 or not 1 <= y.data.ndim <= 2:
-        raise ShapeError(f"matmul: x needs at least 1 axis, y 1 or 2 {shapes}")
-    if x.data.shape[-1] != y.data.shape[0]:
-        raise ShapeError(f"matmul: the last axis of x must be as long as the first axis of y {shapes}")
+    fits = x.data.ndim >= 1 and 1 <= y.data.ndim <= 2
+    if not fits or x.data.shape[-1] != y.data.shape[0]:
+        rule = "the last axis of x must be as long as the first axis of y" if fits else "x needs at least 1 axis, y 1 or 2"
+        raise ShapeError(f"matmul: {rule} (x.shape={x.data.shape}, y.shape={y.data.shape})")
     z, saved = _forward(x.data, y.data)
     return record("matmul", (x, y), z, _backward, saved)
 
