@@ -34,6 +34,8 @@ EXTENSIONS = {
     f"{KERNELS}/batch_norm": [],
     f"{KERNELS}/group_norm": [],
     f"{KERNELS}/layer_norm": [],
+    f"{KERNELS}/softmax": [],
+    f"{KERNELS}/loss": [],
     f"{KERNELS}/window": [],
     f"{KERNELS}/interpolate": [],
     f"{KERNELS}/max_pool2d": [],

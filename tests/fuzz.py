@@ -120,6 +120,17 @@ def _cross_entropy(rng):
     return _size(rng, low=0), _size(rng, low=1, high=65), _small(rng, 0, 1) / 10
 
 
+def _softmax(rng):
+    return _size(rng, low=0), _size(rng, low=1, high=65), bool(rng.random() < 0.5)
+
+
+def _loss(rng):
+    kind, p, factor = (("square", 0.0, 1.0), ("absolute", 0.0, 1.0), ("huber", 1.5, 0.5), ("logits", 0.0, 1.0))[
+        _small(rng, 0, 1, 2, 3)
+    ]
+    return kind, p, factor, str(rng.choice(("none", "sum", "mean"))), _relu(rng)
+
+
 def _images(rng):
     return _small(rng, 0, 1, 2), _size(rng), _size(rng, high=33), _size(rng, high=33)
 
@@ -141,6 +152,8 @@ FAMILIES = {
     "relu": _relu,
     "batch_norm": _batch_norm,
     "group_norm": _group_norm,
+    "softmax": _softmax,
+    "loss": _loss,
     "layer_norm": _layer_norm,
     "cross_entropy": _cross_entropy,
     "to": _images,

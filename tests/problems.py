@@ -8,7 +8,29 @@ from typing import NamedTuple
 import numpy as np
 
 from fastcnn.ops.resampling import taps
-from fastcnn.reference import activation, adaptive_max_pool2d, avg_pool2d, batch_norm, cross_entropy, group_norm, max_pool2d
+from fastcnn.reference import (
+    activation,
+    adaptive_max_pool2d,
+    avg_pool2d,
+    batch_norm,
+    cross_entropy,
+    group_norm,
+    max_pool2d,
+    softmax,
+)
+
+from .scales import (
+    batch_norm_backward_scale,
+    batch_norm_forward_scale,
+    batch_norm_inference_scale,
+    group_norm_forward_scale,
+    largest,
+    loss_scale,
+    norm_backward_scale,
+    rms,
+    sum_of_one,
+    sum_of_products,
+)
 
 EPS = 1e-5  # of batch_norm
 
@@ -96,40 +118,6 @@ def _batch_norm_backward(shape, draw):
     return draw(shape), x, weight, mean, var, EPS
 
 
-def _largest(a) -> float:
-    return float(np.max(abs(a), initial=0, where=np.isfinite(a)))
-
-
-def _rms(a) -> float:
-    finite = a[np.isfinite(a)].astype(np.float64)
-    return float(np.sqrt(np.mean(finite**2))) if finite.size else 0.0
-
-
-def _sum_of_one(length, a, *_rest):
-    return (np.sqrt(length) * _rms(a),)
-
-
-def _sum_of_products(length, a, b, *_rest):
-    return (np.sqrt(length) * _rms(a) * _rms(b),)
-
-
-def _gain(weight, var, eps) -> float:
-    return _largest((1 if weight is None else weight) / np.sqrt(var + eps))
-
-
-def _batch_norm_forward_scale(length, x, weight, _bias, eps):
-    var = x.var(axis=(0, 2, 3) if x.ndim == 4 else 0) if x.size else np.ones(1)
-    return _gain(weight, var, eps) * _largest(x), _rms(x) / np.sqrt(length)
-
-
-def _batch_norm_backward_scale(length, dy, x, weight, mean, var, eps):
-    return _gain(weight, var, eps) * _largest(dy), *(2 * _sum_of_one(length, dy))
-
-
-def _batch_norm_inference_scale(_length, x, weight, _bias, _mean, var, eps):
-    return (_gain(weight, var, eps) * max(_largest(x), 1),)
-
-
 def _batch_norm_inference(shape, draw):
     return draw(shape), draw.or_none(shape[1]), draw.or_none(shape[1]), draw(shape[1]), abs(draw(shape[1])), EPS
 
@@ -156,19 +144,14 @@ def _values_per_group(case) -> int:
     return max(channels // groups, batch, 1) * int(np.prod(pixels))
 
 
-def _norm_forward_scale(length, x, weight, rstd):
-    gain = _largest(np.ones(1) if weight is None else weight) * _largest(rstd)
-    return gain * _largest(x), _rms(x) / np.sqrt(length), 0.0
+def _softmax_backward(case, draw):
+    *shape, logarithm = case
+    return draw(shape), softmax.softmax_forward(draw(shape), logarithm), logarithm
 
 
-def _group_norm_forward_scale(length, x, groups, weight, _bias, eps):
-    _, _, rstd = group_norm.group_norm_forward(x, groups, None, None, eps)
-    return _norm_forward_scale(length, x, weight, rstd)
-
-
-def _norm_backward_scale(length, dy, weight, rstd):
-    gain = _largest(np.ones(1) if weight is None else weight) * _largest(rstd)
-    return gain * _largest(dy), *(2 * _sum_of_one(length, dy))
+def _loss_backward(case, draw):
+    kind, p, factor, reduction, shape = case
+    return draw(shape if reduction == "none" else ()), draw(shape), draw(shape), kind, p, factor, reduction
 
 
 def _values_per_channel(shape) -> int:
@@ -187,95 +170,105 @@ PROBLEMS: dict[str, Problem] = {
         lambda c, draw: (draw(c.x_shape), draw(c.w_shape), draw.or_none((c.co,)), c),
         lambda c: c.w_shape[1] * _area(c) + 1,
         _always,
-        scale=_sum_of_products,
+        scale=sum_of_products,
     ),
     "conv2d_backward_data": Problem(
         lambda c, draw: (draw(c.y_shape), draw(c.w_shape), c),
         lambda c: c.co // c.groups * _area(c),
         _always,
         scatters=0.1,
-        scale=_sum_of_products,
+        scale=sum_of_products,
     ),
     "conv2d_backward_weight": Problem(
         lambda c, draw: (draw(c.y_shape), draw(c.x_shape), c),
         lambda c: c.batch * c.oh * c.ow,
         _always,
-        scale=_sum_of_products,
+        scale=sum_of_products,
     ),
     "conv2d_backward_bias": Problem(
-        lambda c, draw: (draw(c.y_shape),), lambda c: c.batch * c.oh * c.ow, _always, scale=_sum_of_one
+        lambda c, draw: (draw(c.y_shape),), lambda c: c.batch * c.oh * c.ow, _always, scale=sum_of_one
     ),
     "gemm": Problem(
         lambda c, draw: (draw((c[0], c[1])), draw((c[1], c[2])), draw.or_none((c[2],))),
         lambda c: c[1] + 1,
         _always,
-        scale=_sum_of_products,
+        scale=sum_of_products,
     ),
     "max_pool2d_forward": Problem(lambda c, draw: (draw(c.x_shape), c), lambda c: 1, _always),
     "max_pool2d_backward": Problem(_max_pool_backward, _area, _always, scatters=0.05),
     "avg_pool2d_forward": Problem(
-        lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly, scale=lambda length, x, c: (_rms(x),)
+        lambda c, draw: (draw(c.x_shape), c), _area, _divides_exactly, scale=lambda length, x, c: (rms(x),)
     ),
-    "avg_pool2d_backward": Problem(
-        lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.1, scale=_sum_of_one
-    ),
+    "avg_pool2d_backward": Problem(lambda c, draw: (draw(c.y_shape), c), _area, _divides_exactly, scatters=0.1, scale=sum_of_one),
     "adaptive_avg_pool2d_forward": Problem(
-        lambda c, draw: (draw(c[0]), c[1]), _adaptive_length, scale=lambda length, x, c: (_rms(x),)
+        lambda c, draw: (draw(c[0]), c[1]), _adaptive_length, scale=lambda length, x, c: (rms(x),)
     ),
-    "adaptive_avg_pool2d_backward": Problem(
-        lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length, scale=_sum_of_one
-    ),
+    "adaptive_avg_pool2d_backward": Problem(lambda c, draw: (draw((*c[0][:2], *c[1])), c[0]), _adaptive_length, scale=sum_of_one),
     "adaptive_max_pool2d_forward": Problem(lambda c, draw: (draw(c[0]), c[1]), lambda c: 1, _always),
     "adaptive_max_pool2d_backward": Problem(_adaptive_max_pool_backward, _adaptive_length, _always, scatters=0.05),
     "interpolate_forward": Problem(
-        lambda c, draw: (draw(c[0]), _tables(c)), lambda c: 4, scale=lambda length, x, *_: (_largest(x),)
+        lambda c, draw: (draw(c[0]), _tables(c)), lambda c: 4, scale=lambda length, x, *_: (largest(x),)
     ),
     "interpolate_backward": Problem(
         lambda c, draw: (draw((*c[0][:2], *c[1])), _tables(c), c[0][2:]),
         lambda c: 4 * (c[1][0] // c[0][2] + 2) * (c[1][1] // c[0][3] + 2),
         scatters=0.05,
-        scale=_sum_of_one,
+        scale=sum_of_one,
     ),
     "relu_forward": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "relu_backward": Problem(lambda c, draw: (draw(c), np.maximum(draw(c), 0)), lambda c: 1, _always),
     "activation_forward": Problem(lambda c, draw: (draw(c[3]), *c[:3]), lambda c: 1),
-    "activation_backward": Problem(_activation_backward, lambda c: 1, scale=lambda length, dy, *_: (_largest(dy),)),
+    "activation_backward": Problem(_activation_backward, lambda c: 1, scale=lambda length, dy, *_: (largest(dy),)),
     "batch_norm_forward": Problem(
         lambda c, draw: (draw(c), draw.or_none(c[1]), draw.or_none(c[1]), EPS),
         _values_per_channel,
-        scale=_batch_norm_forward_scale,
+        scale=batch_norm_forward_scale,
     ),
-    "batch_norm_backward": Problem(_batch_norm_backward, _values_per_channel, scale=_batch_norm_backward_scale),
+    "batch_norm_backward": Problem(_batch_norm_backward, _values_per_channel, scale=batch_norm_backward_scale),
     "batch_norm_inference": Problem(
         _batch_norm_inference,
         lambda c: 2,
-        scale=_batch_norm_inference_scale,
+        scale=batch_norm_inference_scale,
     ),
-    "group_norm_forward": Problem(_group_norm_forward, _values_per_group, scale=_group_norm_forward_scale),
+    "group_norm_forward": Problem(_group_norm_forward, _values_per_group, scale=group_norm_forward_scale),
     "group_norm_backward": Problem(
         _group_norm_backward,
         _values_per_group,
-        scale=lambda length, dy, x, groups, weight, mean, rstd: _norm_backward_scale(length, dy, weight, rstd),
+        scale=lambda length, dy, x, groups, weight, mean, rstd: norm_backward_scale(length, dy, weight, rstd),
     ),
     "layer_norm_forward": Problem(
         lambda c, draw: (draw(c[0]), draw.or_none(c[0][1]), draw.or_none(c[0][1]), EPS, c[1]),
         _values_per_group,
-        scale=lambda length, x, weight, bias, eps, groups: _group_norm_forward_scale(length, x, groups, weight, bias, eps),
+        scale=lambda length, x, weight, bias, eps, groups: group_norm_forward_scale(length, x, groups, weight, bias, eps),
     ),
     "layer_norm_backward": Problem(
         _layer_norm_backward,
         _values_per_group,
-        scale=lambda length, dy, x, weight, mean, rstd, groups: _norm_backward_scale(length, dy, weight, rstd),
+        scale=lambda length, dy, x, weight, mean, rstd, groups: norm_backward_scale(length, dy, weight, rstd),
+    ),
+    "softmax_forward": Problem(
+        lambda c, draw: (3 * draw(c[:2]), c[2]), lambda c: c[1], scale=lambda length, x, logarithm: (largest(x),)
+    ),
+    "softmax_backward": Problem(_softmax_backward, lambda c: c[1], scale=lambda length, dy, y, logarithm: (largest(dy),)),
+    "loss_forward": Problem(
+        lambda c, draw: (draw(c[4]), draw(c[4]), *c[:4]),
+        lambda c: max(int(np.prod(c[4])), 1) if c[3] != "none" else 1,
+        scale=loss_scale,
+    ),
+    "loss_backward": Problem(
+        _loss_backward,
+        lambda c: 1,
+        scale=lambda length, dy, x, target, *_: (2 * (largest(x) + largest(target) + 1) * largest(dy) / max(x.size, 1),),
     ),
     "cross_entropy_forward": Problem(
         lambda c, draw: (3 * draw(c[:2]), draw.labels(*c[:2]), c[2]),
         lambda c: c[1],
-        scale=lambda length, logits, *_: (_largest(logits),),
+        scale=lambda length, logits, *_: (largest(logits),),
     ),
     "cross_entropy_backward": Problem(
         _cross_entropy_backward,
         lambda c: c[1],
-        scale=lambda length, dloss, *_: (_largest(dloss),),
+        scale=lambda length, dloss, *_: (largest(dloss),),
     ),
     "to_channels_last": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "to_contiguous": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),

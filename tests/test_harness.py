@@ -7,7 +7,7 @@ import pytest
 
 from fastcnn import threads
 from fastcnn.kernels.select import Impl
-from fastcnn.reference import batch_norm, conv2d, cross_entropy, group_norm, layout, max_pool2d, relu
+from fastcnn.reference import batch_norm, conv2d, cross_entropy, group_norm, layout, loss, max_pool2d, relu, softmax
 from fastcnn.reference.gemm import gemm
 
 from . import harness
@@ -149,7 +149,24 @@ def unscattered(dy, index, case):
 
 
 FORWARD = conv2d.conv2d_forward
+
+
+def shifted_logarithm(x, logarithm=False):
+    """Forgets a part of the sum of exponentials."""
+    y = softmax.softmax_forward(x, logarithm)
+    return y + y.dtype.type(1e-3) if logarithm else y * y.dtype.type(1.001)
+
+
+def huber_without_corner(x, target, kind, p=0.0, factor=1.0, reduction="mean"):
+    """The line of the Huber loss starts at zero."""
+    if kind != "huber":
+        return loss.loss_forward(x, target, kind, p, factor, reduction)
+    return loss.loss_forward(x, target, "absolute", 0.0, p * factor, reduction)
+
+
 PLANTED = {
+    "shifted_logarithm": ("softmax_forward", "log_thousand", shifted_logarithm),
+    "huber_without_corner": ("loss_forward", "huber-mean-vectors", huber_without_corner),
     "tail_left_out": ("conv2d_forward", "width_9", edited(FORWARD, tail_left_out)),
     "tail_off_by_one": ("conv2d_forward", "tail", edited(FORWARD, tail_off_by_one)),
     "last_channel_stale": ("conv2d_forward", "channels_17_17", edited(FORWARD, last_channel_stale)),

@@ -15,7 +15,7 @@ from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
-from fastcnn.kernels.layout cimport crew
+from fastcnn.kernels.layout cimport crew, exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_run_norm_job, fc_ukr, table
 from fastcnn.kernels.strided cimport ordered
@@ -45,6 +45,7 @@ cdef struct LayerNorm:
     Py_ssize_t rows, groups, n, own
     Py_ssize_t step          # rows of a task
     double eps
+    bint past_cache
     int threads
 
 
@@ -68,7 +69,7 @@ cdef fc_run_norm_job rows_at(const LayerNorm *p, Py_ssize_t first, Py_ssize_t ro
         job.dy = p.dy + at
     job.mean, job.rstd = p.mean + first * p.groups * p.u.item, p.rstd + first * p.groups * p.u.item
     job.weight, job.bias = p.weight, p.bias
-    job.rows, job.groups, job.n, job.eps = rows, p.groups, p.n, p.eps
+    job.rows, job.groups, job.n, job.eps, job.past_cache = rows, p.groups, p.n, p.eps, p.past_cache
     return job
 
 
@@ -160,6 +161,7 @@ cdef int describe(LayerNorm *p, cnp.ndarray x, Py_ssize_t groups, bint backward,
     p.step = max(<Py_ssize_t>1, TASK_BYTES // (width * p.u.item))
     if backward:
         p.step = max(p.step, max(<Py_ssize_t>LEAST, (p.rows + TASKS - 1) // TASKS))
+    p.past_cache = exceeds_cache(<double>x.size * x.itemsize) and p.n % p.u.lanes == 0
     p.own = apart(2 * width * p.u.item)
     return 0
 

@@ -79,6 +79,7 @@ cdef extern from "ukr.h" nogil:
         const fc_source *cols
         const Py_ssize_t *start
         Py_ssize_t n_rows, ow, iw, channels
+        int copies, past_cache
 
     ctypedef struct fc_spread_job:
         void *dx
@@ -88,6 +89,15 @@ cdef extern from "ukr.h" nogil:
         const fc_span *cols
         Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
         int wide_index, whole, apart
+
+    ctypedef struct fc_scatter_job:
+        void *dx
+        const void *dy
+        const void *index
+        const fc_span *rows
+        const fc_span *cols
+        Py_ssize_t oh, ow, size, channels, first, last, row, step_y, step_x, kw
+        int wide_index
 
     cdef enum:
         FC_CLAMP, FC_RELU6, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SILU, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID
@@ -117,6 +127,18 @@ cdef extern from "ukr.h" nogil:
         double ceiling
         int relu, past_cache
 
+    cdef enum:
+        FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS
+
+    ctypedef struct fc_loss_job:
+        void *out
+        const void *x
+        const void *target
+        const void *dy
+        Py_ssize_t n
+        double p, factor
+        int kind
+
     ctypedef struct fc_run_norm_job:
         void *out
         void *mean
@@ -129,6 +151,7 @@ cdef extern from "ukr.h" nogil:
         const void *bias
         Py_ssize_t rows, groups, n
         double eps
+        int past_cache
 
     ctypedef struct fc_depthwise_job:
         void *y
@@ -204,6 +227,7 @@ cdef extern from "ukr.h" nogil:
         void mean_row(const fc_window_job *job) noexcept nogil
         void resample_row(const fc_resample_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil
+        void scatter_image(const fc_scatter_job *job) noexcept nogil
         void depthwise_row(const fc_depthwise_job *job) noexcept nogil
         void depthwise_weight_row(const fc_depthwise_weight_job *job) noexcept nogil
         void moments(double *mean, double *m2, void *scratch, const void *x, Py_ssize_t rows, Py_ssize_t width,
@@ -215,6 +239,10 @@ cdef extern from "ukr.h" nogil:
         void norm_backward(const fc_norm_job *job) noexcept nogil
         void run_norm(const fc_run_norm_job *job) noexcept nogil
         void run_norm_backward(const fc_run_norm_job *job) noexcept nogil
+        void softmax_row(void *y, const void *x, Py_ssize_t n, int logarithm) noexcept nogil
+        void softmax_gradient_row(void *dx, const void *dy, const void *y, Py_ssize_t n, int logarithm) noexcept nogil
+        double loss(const fc_loss_job *job) noexcept nogil
+        void loss_gradient(const fc_loss_job *job) noexcept nogil
         double cross_entropy_row(void *probs, const void *logits, Py_ssize_t classes, Py_ssize_t target,
                                  double smoothing) noexcept nogil
         void cross_entropy_gradient_row(void *dlogits, const void *probs, Py_ssize_t classes, Py_ssize_t target, double dloss,

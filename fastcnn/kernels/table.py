@@ -19,8 +19,10 @@ from ..reference import group_norm as _group
 from ..reference import interpolate as _interpolate
 from ..reference import layer_norm as _layer
 from ..reference import layout as _layout
+from ..reference import loss as _loss
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
+from ..reference import softmax as _softmax
 from ..threads import get_num_threads
 from . import activation as _act_compiled
 from . import avg_pool2d as _avg_fast
@@ -40,8 +42,10 @@ from . import group_norm as _group_compiled
 from . import interpolate as _interpolate_compiled
 from . import layer_norm as _layer_compiled
 from . import layout as _layout_compiled
+from . import loss as _loss_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
+from . import softmax as _softmax_compiled
 from .winograd import gain as winograd_gain
 
 
@@ -49,12 +53,15 @@ def _always(*_args) -> bool:
     return True
 
 
+_FLOAT32 = _np.dtype(_np.float32)  # the usual case is decided without a look inside
+
+
 def _same_floats(a, b, *_args) -> bool:
-    return a.dtype.char in "fd" and a.dtype == b.dtype
+    return (a.dtype is _FLOAT32 and b.dtype is _FLOAT32) or (a.dtype.char in "fd" and a.dtype == b.dtype)
 
 
 def _floats(a, *_args) -> bool:
-    return a.dtype.char in "fd"
+    return a.dtype is _FLOAT32 or a.dtype.char in "fd"
 
 
 class Impl(NamedTuple):
@@ -237,6 +244,10 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "group_norm_backward": _vector_or_reference(_group_compiled.group_norm_backward, _group.group_norm_backward, _same_floats),
     "layer_norm_forward": _vector_or_reference(_layer_compiled.layer_norm_forward, _layer.layer_norm_forward),
     "layer_norm_backward": _vector_or_reference(_layer_compiled.layer_norm_backward, _layer.layer_norm_backward, _same_floats),
+    "softmax_forward": _vector_or_reference(_softmax_compiled.softmax_forward, _softmax.softmax_forward),
+    "softmax_backward": _vector_or_reference(_softmax_compiled.softmax_backward, _softmax.softmax_backward, _same_floats),
+    "loss_forward": _vector_or_reference(_loss_compiled.loss_forward, _loss.loss_forward, _same_floats),
+    "loss_backward": _vector_or_reference(_loss_compiled.loss_backward, _loss.loss_backward, _same_floats),
     "cross_entropy_forward": _vector_or_reference(_ce_compiled.cross_entropy_forward, _ce.cross_entropy_forward),
     "cross_entropy_backward": _vector_or_reference(_ce_compiled.cross_entropy_backward, _ce.cross_entropy_backward, _same_floats),
     "to_channels_last": _vector_or_reference(_layout_compiled.to_channels_last, _layout.to_channels_last),

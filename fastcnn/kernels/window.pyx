@@ -15,11 +15,12 @@ from fastcnn.errors import ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport block, empty_nchw
-from fastcnn.kernels.micro cimport fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
+from fastcnn.kernels.micro cimport fc_scatter_job, fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
 
 cnp.import_array()
 
 cdef enum:
+    MANY_TAPS = 32             # of a window on average: looking at each costs more than going to the one that won
     PREFETCH_BYTES = 16 << 20  # of the input: below this it is likely to be in a cache, where prefetching costs 5 %
 
 
@@ -204,6 +205,60 @@ cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray
     return y
 
 
+cdef struct Scatter:
+    const fc_ukr *u
+    fc_scatter_job windows  # of all images
+    Py_ssize_t image, dy_image, tasks, splits
+    int threads
+
+
+cdef void scatter_part(const Scatter *p, Py_ssize_t n, Py_ssize_t part) noexcept nogil:
+    cdef fc_scatter_job job = p.windows
+    job.dx = <char *>job.dx + n * p.image * p.u.item
+    job.dy = <const char *>job.dy + n * p.dy_image * p.u.item
+    job.index = <const char *>job.index + n * p.dy_image * (4 if job.wide_index else 1)
+    job.first = split_at(p.u, job.channels, part, p.splits)
+    job.last = split_at(p.u, job.channels, part + 1, p.splits)
+    p.u.scatter_image(&job)
+
+
+cdef int scatter_all(const void *job) noexcept nogil:
+    cdef const Scatter *p = <const Scatter *>job
+    cdef Py_ssize_t t
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for t in prange(p.tasks, schedule="static"):
+            scatter_part(p, t // p.splits, t % p.splits)
+        fc_restore(floats)
+    return 0
+
+
+cdef Py_ssize_t covered(Axis a) noexcept:
+    """Taps of all windows together."""
+    cdef Py_ssize_t o, total = 0
+    for o in range(a.count):
+        total += a.spans[o].count
+    return total
+
+
+cdef object scatter(cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
+    """Fill dx image by image: each dy goes to the pixel that the index names."""
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1)
+    cdef Scatter p
+    cdef fc_scatter_job *job = &p.windows
+    p.u, p.image, p.dy_image = table(dy.itemsize), rows.size * cols.size * channels, rows.count * cols.count * channels
+    job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), cnp.PyArray_BYTES(index)
+    job.rows, job.cols, job.oh, job.ow, job.kw = rows.spans, cols.spans, rows.count, cols.count, kw
+    job.size, job.channels, job.row = rows.size * cols.size, channels, cols.size * channels
+    job.step_y, job.step_x, job.wide_index = rows.step * cols.size * channels, cols.step * channels, index.itemsize == 4
+    p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
+    p.splits = channel_splits(p.u, batch, channels, p.threads)
+    p.tasks = batch * p.splits
+    emit(scatter_all, &p, sizeof(p), (dx, dy, index, rows, cols))
+    return dx
+
+
 cdef struct Spread:
     const fc_ukr *u
     fc_spread_job windows  # of all rows
@@ -250,6 +305,8 @@ cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndar
     cdef Spread p
     if dx.size == 0:
         return dx
+    if index is not None and covered(rows) * covered(cols) >= MANY_TAPS * rows.count * cols.count:
+        return scatter(dx, dy, rows, cols, kw, index, threads)
     job = &p.windows
     rows.find_sources(cols.count * channels, kw)
     p.u, p.sources, p.start, p.ih = table(dy.itemsize), rows.sources, rows.start, ih

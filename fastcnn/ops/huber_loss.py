@@ -1,12 +1,11 @@
-"""ops.huber_loss: squared near zero, linear beyond `delta`. Papers: [Huber1964]."""
+"""ops.huber_loss: squared near zero, linear beyond `delta`. Kernels: loss_forward, loss_backward. Papers: [Huber1964]."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from .losses import alike, checked_reduction, reduced, share
+from ..kernels import select as kernels
+from .losses import alike, checked_reduction
 from .operands import number
 
 
@@ -35,13 +34,10 @@ def huber_loss(x, target, *, reduction="mean", delta=1.0) -> Tensor:
 
 def _forward(x, t, case):
     reduction, delta = case
-    d = x - t
-    size = np.abs(d)
-    each = np.where(size < delta, d.dtype.type(0.5) * d * d, d.dtype.type(delta) * (size - d.dtype.type(0.5 * delta)))
-    return reduced(each, reduction), d
+    return kernels.loss_forward(x, t, "huber", delta, reduction=reduction), (x, t)
 
 
 def _backward(dy, saved, case, needs):
     reduction, delta = case
-    dx = np.clip(saved, -delta, delta) * share(dy, reduction, saved.size)
+    dx = kernels.loss_backward(dy, *saved, "huber", delta, reduction=reduction)
     return dx, -dx if needs[1] else None

@@ -208,6 +208,17 @@ def as_rows(a):
     return a if a.ndim == 2 else reshaped(a, (math.prod(a.shape[:-1]), a.shape[-1]))
 
 
+def axis_rows(a, axis: int):
+    """(..., k, ...) with k at `axis` -> (rows, k): a view where that axis is the fastest in memory."""
+    moved = np.moveaxis(a, axis, -1)
+    return reshaped(moved, (math.prod(moved.shape[:-1]), moved.shape[-1]))
+
+
+def from_axis_rows(rows, shape: tuple[int, ...], axis: int):
+    """The inverse of `axis_rows`."""
+    return np.moveaxis(rows.reshape(*shape[:axis], *shape[axis + 1 :], shape[axis]), -1, axis)
+
+
 def sum_to(dy, shape: tuple[int, ...]):
     """Sum `dy` over the axes along which an operand of `shape` was broadcast."""
     if dy.shape == shape:

@@ -1,11 +1,10 @@
-"""ops.smooth_l1_loss: squared near zero, absolute beyond `beta`. Papers: [Girshick2015]."""
+"""ops.smooth_l1_loss: squared near zero, absolute beyond `beta`. Kernels: loss_forward, loss_backward. Papers: [Girshick2015]."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
-from .losses import alike, checked_reduction, reduced, share
+from ..kernels import select as kernels
+from .losses import alike, checked_reduction
 from .operands import number
 
 
@@ -32,14 +31,12 @@ def smooth_l1_loss(x, target, *, reduction="mean", beta=1.0) -> Tensor:
 
 def _forward(x, t, case):
     reduction, beta = case
-    d = x - t
-    size = np.abs(d)
-    each = np.where(size < beta, d * d * d.dtype.type(0.5 / beta if beta else 0), size - d.dtype.type(0.5 * beta))
-    return reduced(each, reduction), d
+    how = ("huber", beta, 1 / beta, reduction) if beta else ("absolute", 0.0, 1.0, reduction)
+    return kernels.loss_forward(x, t, *how), (x, t)
 
 
 def _backward(dy, saved, case, needs):
     reduction, beta = case
-    slope = np.clip(saved / saved.dtype.type(beta), -1, 1) if beta else np.sign(saved)
-    dx = slope * share(dy, reduction, saved.size)
+    how = ("huber", beta, 1 / beta, reduction) if beta else ("absolute", 0.0, 1.0, reduction)
+    dx = kernels.loss_backward(dy, *saved, *how)
     return dx, -dx if needs[1] else None

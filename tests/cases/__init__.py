@@ -5,7 +5,7 @@ from __future__ import annotations
 from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D_LAYERS, CONV2D_WIDTHS
 from .images import ACTIVATION, BATCH_NORM, GROUP_NORM, IMAGES, LAYER_NORM, RELU
 from .layouts import LAYOUT_ROWS, LAYOUTS, lay
-from .matrices import CROSS_ENTROPY, GEMM
+from .matrices import CROSS_ENTROPY, GEMM, LOSS, SOFTMAX
 from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, POOL2D
 from .tails import CHANNEL_TAILS
 
@@ -30,9 +30,11 @@ __all__ = [
     "LAYER_NORM",
     "LAYOUTS",
     "LAYOUT_ROWS",
+    "LOSS",
     "MAX_POOL2D",
     "POOL2D",
     "RELU",
+    "SOFTMAX",
     "lay",
 ]
 
@@ -49,6 +51,8 @@ CASES: dict[str, dict] = {
     **dict.fromkeys(("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"), BATCH_NORM),
     **dict.fromkeys(("group_norm_forward", "group_norm_backward"), GROUP_NORM),
     **dict.fromkeys(("layer_norm_forward", "layer_norm_backward"), LAYER_NORM),
+    **dict.fromkeys(("softmax_forward", "softmax_backward"), SOFTMAX),
+    **dict.fromkeys(("loss_forward", "loss_backward"), LOSS),
     **dict.fromkeys(("cross_entropy_forward", "cross_entropy_backward"), CROSS_ENTROPY),
     **dict.fromkeys(("to_channels_last", "to_contiguous"), IMAGES),
 }

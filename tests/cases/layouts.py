@@ -18,6 +18,8 @@ LAYOUT_ROWS: dict[str, tuple[str, ...]] = {
     "batch_norm": ("images", "vectors"),
     "group_norm": ("images", "one_image"),
     "layer_norm": ("rows", "groups"),
+    "softmax": ("ten", "log_thousand"),
+    "loss": ("square-none-images", "huber-mean-vectors", "logits-sum-images"),
     "cross_entropy": ("ten_smoothed", "thousand"),
     "to": ("small", "large"),
 }

@@ -1,6 +1,8 @@
-"""tests.cases.matrices: rows of the matrix product and of cross-entropy."""
+"""tests.cases.matrices: rows of the matrix product, of softmax, and of losses."""
 
 from __future__ import annotations
+
+from .tails import CHANNEL_TAILS
 
 GEMM: dict[str, tuple[int, int, int]] = {  # m, k, n
     "one": (1, 1, 1),
@@ -23,6 +25,28 @@ GEMM: dict[str, tuple[int, int, int]] = {  # m, k, n
 }
 GEMM |= {f"m_{m}": (m, 11, 35) for m in range(1, 34)} | {f"n_{n}": (9, 13, n) for n in range(1, 34)}
 GEMM |= {f"mkn_{i}_{j}_{k}": (i, j, k) for i in (15, 17, 65) for j in (16, 33) for k in (31, 48, 65)}
+
+SOFTMAX: dict[str, tuple[int, int, bool]] = {  # rows, values, logarithm
+    f"{'log_' if logarithm else ''}{name}": (*shape, logarithm)
+    for logarithm in (False, True)
+    for name, shape in {
+        "ten": (33, 10),
+        "thousand": (9, 1000),
+        "one_value": (5, 1),
+        "one_row": (1, 40),
+        "large": (300, 260),
+        "rows_0": (0, 7),
+        **{f"values_{n}": (3, n) for n in CHANNEL_TAILS},
+    }.items()
+}
+
+# Kind, where the Huber loss becomes a line, factor, reduction, shape.
+LOSS: dict[str, tuple[str, float, float, str, tuple[int, ...]]] = {
+    f"{kind}-{reduction}-{name}": (kind, p, factor, reduction, shape)
+    for kind, p, factor in (("square", 0.0, 1.0), ("absolute", 0.0, 1.0), ("huber", 1.5, 0.5), ("logits", 0.0, 1.0))
+    for reduction in ("none", "sum", "mean")
+    for name, shape in {"images": (2, 5, 7, 3), "vectors": (9, 13), "scalar": (), "large": (3, 7001), "size_0": (0, 3)}.items()
+}
 
 CROSS_ENTROPY: dict[str, tuple[int, int, float]] = {  # samples, classes, label_smoothing
     "ten": (64, 10, 0.0),

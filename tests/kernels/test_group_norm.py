@@ -88,6 +88,18 @@ def test_outputs_past_the_caches(size):
         np.testing.assert_array_equal(got, dx[n : n + 1])
 
 
+def test_long_results_of_layer_norm_past_the_caches():
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((2, 1500, 768), np.float32)
+    weight, bias = rng.standard_normal((2, 768), np.float32)
+    y, mean, rstd = layer_norm.layer_norm_forward(x, weight, bias, EPS, threads=2)
+    dx, _, _ = layer_norm.layer_norm_backward(dy, x, weight, mean, rstd, threads=2)
+    for part in (slice(0, 700), slice(700, 1500)):
+        np.testing.assert_array_equal(layer_norm.layer_norm_forward(x[part], weight, bias, EPS)[0], y[part])
+        got = layer_norm.layer_norm_backward(dy[part], x[part], weight, mean[part], rstd[part])[0]
+        np.testing.assert_array_equal(got, dx[part])
+
+
 F4, F2, V = np.ones((2, 4, 3, 3), np.float32), np.ones((3, 4), np.float32), np.ones(4, np.float32)
 
 

@@ -10,6 +10,7 @@
 #include "depthwise.h"
 #include "elementwise.h"
 #include "gemm.h"
+#include "loss.h"
 #include "norm.h"
 #include "pixels.h"
 #include "pool.h"
@@ -57,6 +58,7 @@ const fc_ukr FC_FN(table) = {
     .mean_row = FC_FN(mean_row),
     .resample_row = FC_FN(resample_row),
     .spread_row = FC_FN(spread_row),
+    .scatter_image = FC_FN(scatter_image),
     .depthwise_row = FC_FN(depthwise_row),
     .depthwise_weight_row = FC_FN(depthwise_weight_row),
     .moments = FC_FN(moments),
@@ -68,6 +70,10 @@ const fc_ukr FC_FN(table) = {
     .run_norm_backward = FC_FN(run_norm_backward),
     .cross_entropy_row = FC_FN(cross_entropy_row),
     .cross_entropy_gradient_row = FC_FN(cross_entropy_gradient_row),
+    .softmax_row = FC_FN(softmax_row),
+    .softmax_gradient_row = FC_FN(softmax_gradient_row),
+    .loss = FC_FN(loss),
+    .loss_gradient = FC_FN(loss_gradient),
     .sgd = FC_FN(sgd),
     .rmsprop = FC_FN(rmsprop),
     .adam = FC_FN(adam),

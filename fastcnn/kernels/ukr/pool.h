@@ -275,6 +275,39 @@ static void FC_FN(spread_row)(const fc_spread_job *job) {
             FC_FN(spread_from)(&g, g.rows[i], 0, 0);
     }
 }
+
+INLINE void FC_FN(scatter_window)(const fc_scatter_job *g, fc_span row, fc_span col, ptrdiff_t at, const uint8_t (*taps)[2],
+                                  const int wide_index) {
+    real *dx = (real *)g->dx + row.at * g->row + col.at * g->channels;
+    const real *dy = (const real *)g->dy + at;
+    const uint8_t *narrow = (const uint8_t *)g->index + at;
+    const int32_t *wide = (const int32_t *)g->index + at;
+    for (ptrdiff_t c = g->first; c < g->last; c++) {
+        /* a tap outside of its window becomes large without its sign */
+        const size_t r = (size_t)((wide_index ? wide[c] / g->kw : taps[narrow[c]][0]) - row.tap);
+        const size_t s = (size_t)((wide_index ? wide[c] % g->kw : taps[narrow[c]][1]) - col.tap);
+        if (r < (size_t)row.count && s < (size_t)col.count) dx[(ptrdiff_t)r * g->step_y + (ptrdiff_t)s * g->step_x + c] += dy[c];
+    }
+}
+
+/* dx of one image: zeros, then dy of each window, windows ascending, at the tap that won. A tap that is not of the window is
+ * left out. */
+static void FC_FN(scatter_image)(const fc_scatter_job *job) {
+    const fc_scatter_job g = *job; /* a copy that no store can change */
+    uint8_t taps[256][2]; /* row and column of a tap: a division for each output would cost more than all else */
+    if (!g.wide_index)
+        for (ptrdiff_t t = 0; t < 256; t++) taps[t][0] = (uint8_t)(t / g.kw), taps[t][1] = (uint8_t)(t % g.kw);
+    for (ptrdiff_t x = 0; x < g.size; x++)
+        memset((real *)g.dx + x * g.channels + g.first, 0, (size_t)(g.last - g.first) * sizeof(real));
+    for (ptrdiff_t o = 0; o < g.oh; o++)
+        for (ptrdiff_t q = 0; q < g.ow; q++) {
+            const ptrdiff_t at = (o * g.ow + q) * g.channels;
+            if (g.wide_index)
+                FC_FN(scatter_window)(&g, g.rows[o], g.cols[q], at, taps, 1);
+            else
+                FC_FN(scatter_window)(&g, g.rows[o], g.cols[q], at, taps, 0);
+        }
+}
 #undef bytes
 #undef halves
 #undef words

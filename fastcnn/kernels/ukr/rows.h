@@ -121,6 +121,12 @@ INLINE ivec FC_FN(first_lanes)(ptrdiff_t n) {
     return mask;
 }
 
+INLINE double FC_FN(lane_sum)(vec v) {
+    double sum = 0;
+    for (int i = 0; i < FC_FN(lanes); i++) sum += (double)v[i];
+    return sum;
+}
+
 INLINE void FC_FN(transpose_square)(vec v[FC_FN(lanes)]) {
     UNROLL
     for (int round = 1; round < FC_FN(lanes); round *= 2) {

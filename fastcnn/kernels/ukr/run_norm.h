@@ -3,12 +3,6 @@
  * Sums are taken over blocks of a run in vectors, the blocks are added in float64. */
 enum { FC_FN(run_block) = 4096 };
 
-INLINE double FC_FN(lane_sum)(vec v) {
-    double sum = 0;
-    for (int i = 0; i < FC_FN(lanes); i++) sum += (double)v[i];
-    return sum;
-}
-
 /* What is summed of vector i of a block: the distances from a centre and their squares, or g and g * distance. */
 INLINE void FC_FN(run_add)(vec sums[2], const real *x, const real *dy, const real *weight, vec centre, ptrdiff_t n,
                            const int what) {
@@ -62,14 +56,22 @@ INLINE void FC_FN(run_moments)(const real *x, ptrdiff_t n, double *mean, double 
     *m2 = sums[1] - rest * sums[0];
 }
 
-INLINE void FC_FN(run_write)(real *y, const real *x, const real *weight, const real *bias, real mean, real rstd, ptrdiff_t n,
-                             const int scaled, const int shifted) {
+/* Whole runs are whole vectors where results are stored past the caches. */
+INLINE void FC_FN(run_store)(const fc_run_norm_job *f, real *at, vec v, ptrdiff_t n) {
+    if (n >= LANES && f->past_cache)
+        stream(at, v);
+    else
+        store_part(at, v, n);
+}
+
+INLINE void FC_FN(run_write)(const fc_run_norm_job *f, real *y, const real *x, const real *weight, const real *bias, real mean,
+                             real rstd, ptrdiff_t n, const int scaled, const int shifted) {
     const vec centre = splat(mean), factor = splat(rstd);
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         vec v = (load_part(x + i, n - i) - centre) * factor;
         if (scaled) v *= load_part(weight + i, n - i);
         if (shifted) v += load_part(bias + i, n - i);
-        store_part(y + i, v, n - i);
+        FC_FN(run_store)(f, y + i, v, n - i);
     }
 }
 
@@ -86,14 +88,15 @@ static void FC_FN(run_norm)(const fc_run_norm_job *job) {
         means[run] = (real)mean;
         rstds[run] = (real)(1 / __builtin_sqrt(m2 / (double)f.n + f.eps));
         if (weight && bias)
-            FC_FN(run_write)(y, x, weight + of, bias + of, means[run], rstds[run], f.n, 1, 1);
+            FC_FN(run_write)(&f, y, x, weight + of, bias + of, means[run], rstds[run], f.n, 1, 1);
         else if (weight)
-            FC_FN(run_write)(y, x, weight + of, x, means[run], rstds[run], f.n, 1, 0);
+            FC_FN(run_write)(&f, y, x, weight + of, x, means[run], rstds[run], f.n, 1, 0);
         else if (bias)
-            FC_FN(run_write)(y, x, x, bias + of, means[run], rstds[run], f.n, 0, 1);
+            FC_FN(run_write)(&f, y, x, x, bias + of, means[run], rstds[run], f.n, 0, 1);
         else
-            FC_FN(run_write)(y, x, x, x, means[run], rstds[run], f.n, 0, 0);
+            FC_FN(run_write)(&f, y, x, x, x, means[run], rstds[run], f.n, 0, 0);
     }
+    if (f.past_cache) stream_end();
 }
 
 INLINE void FC_FN(run_gradient)(const fc_run_norm_job *f, ptrdiff_t run, const int scaled) {
@@ -110,7 +113,7 @@ INLINE void FC_FN(run_gradient)(const fc_run_norm_job *f, ptrdiff_t run, const i
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const vec d = load_part(x + i, n - i) - centre, given = load_part(dy + i, n - i);
         const vec g = scaled ? given * load_part(weight + i, n - i) : given;
-        store_part(dx + i, g * scale + (d * slope + offset), n - i);
+        FC_FN(run_store)(f, dx + i, g * scale + (d * slope + offset), n - i);
         store_part(dweight + i, load_part(dweight + i, n - i) + given * (d * scale), n - i);
         store_part(dbias + i, load_part(dbias + i, n - i) + given, n - i);
     }
@@ -125,4 +128,5 @@ static void FC_FN(run_norm_backward)(const fc_run_norm_job *job) {
         else
             FC_FN(run_gradient)(&f, run, 0);
     }
+    if (f.past_cache) stream_end();
 }

@@ -1,4 +1,4 @@
-/* kernels.ukr.softmax: softmax cross-entropy of one sample; included by body.h, no guard. */
+/* kernels.ukr.softmax: softmax and softmax cross-entropy of one row; included by body.h, no guard. */
 
 /* The largest of n values, n > 0; NaN may be passed over, it comes back as the exponential of itself. */
 INLINE real FC_FN(largest)(const real *x, ptrdiff_t n) {
@@ -61,4 +61,56 @@ static void FC_FN(cross_entropy_gradient_row)(void *dlogits_, const void *probs_
         store_part(dlogits + k, splat((real)dloss) * (load_part(probs + k, n) - splat(share)), n);
     }
     dlogits[target] = (real)(dloss * ((double)probs[target] - smoothing / (double)classes - (1 - smoothing)));
+}
+
+INLINE void FC_FN(softmax_as)(real *y, const real *x, ptrdiff_t n, const int logarithm) {
+    const vec largest = splat(FC_FN(largest)(x, n));
+    vec sums = splat(0);
+    for (ptrdiff_t k = 0; k < n; k += LANES) {
+        vec d = load_part(x + k, n - k) - largest, e;
+        if (n - k >= LANES) {
+            e = FC_FN(exp_vec)(d);
+        } else {
+            const ivec valid = FC_FN(first_lanes)(n - k);
+            d = (vec)((ivec)d & valid);
+            e = (vec)((ivec)FC_FN(exp_vec)(d) & valid);
+        }
+        store_part(y + k, logarithm ? d : e, n - k);
+        sums += e;
+    }
+    const double sum = FC_FN(lane_sum)(sums);
+    const vec divisor = splat((real)sum), shift = splat((real)__builtin_log(sum));
+    for (ptrdiff_t k = 0; k < n; k += LANES) {
+        const vec v = load_part(y + k, n - k);
+        store_part(y + k, logarithm ? v - shift : v / divisor, n - k);
+    }
+}
+
+/* y = softmax(x) or its logarithm, n > 0. */
+static void FC_FN(softmax_row)(void *y, const void *x, ptrdiff_t n, int logarithm) {
+    if (logarithm)
+        FC_FN(softmax_as)(y, x, n, 1);
+    else
+        FC_FN(softmax_as)(y, x, n, 0);
+}
+
+INLINE void FC_FN(softmax_gradient_as)(real *dx, const real *dy, const real *y, ptrdiff_t n, const int logarithm) {
+    vec sums = splat(0);
+    for (ptrdiff_t k = 0; k < n; k += LANES) {
+        const vec g = load_part(dy + k, n - k);
+        sums += logarithm ? g : g * load_part(y + k, n - k);
+    }
+    const vec sum = splat((real)FC_FN(lane_sum)(sums));
+    for (ptrdiff_t k = 0; k < n; k += LANES) {
+        const vec g = load_part(dy + k, n - k), v = load_part(y + k, n - k);
+        store_part(dx + k, logarithm ? g - FC_FN(exp_vec)(v) * sum : v * (g - sum), n - k);
+    }
+}
+
+/* dx = y (dy - sum(dy y)), or dy - exp(y) sum(dy) when y is the logarithm. */
+static void FC_FN(softmax_gradient_row)(void *dx, const void *dy, const void *y, ptrdiff_t n, int logarithm) {
+    if (logarithm)
+        FC_FN(softmax_gradient_as)(dx, dy, y, n, 1);
+    else
+        FC_FN(softmax_gradient_as)(dx, dy, y, n, 0);
 }

@@ -79,6 +79,8 @@ typedef struct {
     const fc_source *rows, *cols;
     const ptrdiff_t *start;
     ptrdiff_t n_rows, ow, iw, channels;
+    int copies;     /* each pixel of a row has one source, of weight 1 */
+    int past_cache; /* y is aligned to a vector, channels a multiple of the lanes, and too large for caches */
 } fc_resample_job;
 
 /* One row of pixels of dx from the rows of windows that cover it, channels first <= c < last. */
@@ -94,6 +96,16 @@ typedef struct {
     int whole; /* first..last are all channels */
     int apart; /* windows of a row share no pixel */
 } fc_spread_job;
+
+/* The gradient of the maxima of one image, channels first <= c < last, by the saved taps alone: for windows of many taps. */
+typedef struct {
+    void *dx;               /* image */
+    const void *dy, *index; /* image */
+    const fc_span *rows, *cols;
+    ptrdiff_t oh, ow, size, channels, first, last; /* size: pixels of dx */
+    ptrdiff_t row, step_y, step_x, kw;             /* elements of a row of dx, from tap to tap; taps in a kernel row */
+    int wide_index;
+} fc_scatter_job;
 
 /* The activations, see activation.h. */
 enum {
@@ -142,6 +154,17 @@ typedef struct {
     int past_cache; /* of an elementwise run: out is aligned to a vector, width a multiple of the lanes, and too large for caches */
 } fc_norm_job;
 
+/* Losses of n pairs; see loss.h. */
+enum { FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS };
+typedef struct {
+    void *out; /* each loss, or NULL; of the gradient: dx */
+    const void *x, *target;
+    const void *dy; /* of the gradient: of each loss, or NULL */
+    ptrdiff_t n;
+    double p, factor; /* p: where the Huber loss becomes a line */
+    int kind;
+} fc_loss_job;
+
 /* Normalisation of runs of n values, `groups` of them in a row; see run_norm.h. */
 typedef struct {
     void *out; /* y, backward: dx */
@@ -151,6 +174,7 @@ typedef struct {
     const void *weight, *bias; /* groups * n values; may be NULL */
     ptrdiff_t rows, groups, n;
     double eps;
+    int past_cache; /* out is aligned to a vector, n a multiple of the lanes, and all of the result too large for caches */
 } fc_run_norm_job;
 
 /* One row of outputs of a depthwise convolution, channels first <= c < last; see depthwise.h. */
@@ -272,6 +296,7 @@ typedef struct {
     void (*mean_row)(const fc_window_job *job);
     void (*resample_row)(const fc_resample_job *job); /* resample.h */
     void (*spread_row)(const fc_spread_job *job);
+    void (*scatter_image)(const fc_scatter_job *job);
 
     /* depthwise.h */
     void (*depthwise_row)(const fc_depthwise_job *job);
@@ -293,6 +318,13 @@ typedef struct {
     double (*cross_entropy_row)(void *probs, const void *logits, ptrdiff_t classes, ptrdiff_t target, double smoothing);
     void (*cross_entropy_gradient_row)(void *dlogits, const void *probs, ptrdiff_t classes, ptrdiff_t target, double dloss,
                                        double smoothing);
+
+    void (*softmax_row)(void *y, const void *x, ptrdiff_t n, int logarithm);
+    void (*softmax_gradient_row)(void *dx, const void *dy, const void *y, ptrdiff_t n, int logarithm);
+
+    /* loss.h */
+    double (*loss)(const fc_loss_job *job);
+    void (*loss_gradient)(const fc_loss_job *job);
 
     /* update.h */
     fc_rule sgd, rmsprop, adam, nadam, adagrad, lamb;

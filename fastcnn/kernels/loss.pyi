@@ -1,0 +1,16 @@
+from numpy import ndarray
+
+def loss_forward(
+    x: ndarray, target: ndarray, kind: str, p: float = 0, factor: float = 1, reduction: str = "mean", *, threads: int = 1
+) -> ndarray: ...
+def loss_backward(
+    dy: ndarray,
+    x: ndarray,
+    target: ndarray,
+    kind: str,
+    p: float = 0,
+    factor: float = 1,
+    reduction: str = "mean",
+    *,
+    threads: int = 1,
+) -> ndarray: ...

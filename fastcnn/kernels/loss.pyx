@@ -1,0 +1,172 @@
+"""kernels.loss: losses of pairs of values, each or summed in one pass, and their gradients."""
+
+import numpy as np
+
+cimport numpy as cnp
+from cython.parallel cimport parallel, prange
+from libc.math cimport NAN
+
+from fastcnn.errors import ArgumentError, DtypeError, ShapeError
+
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.gemm cimport ready
+from fastcnn.kernels.layout cimport channels_last, crew
+from fastcnn.kernels.memory cimport Block, block, empty_like_shape, empty_nchw
+from fastcnn.kernels.micro cimport FC_ABSOLUTE, FC_HUBER, FC_LOGITS, FC_SQUARE, fc_loss_job, fc_ukr, table
+from fastcnn.kernels.strided cimport ordered
+
+cnp.import_array()
+
+cdef enum:
+    RUN = 8192  # values of one task: their sum is taken in the element type, the sums of tasks in float64
+
+cdef enum:
+    NONE, SUM, MEAN
+
+KINDS = {"square": FC_SQUARE, "absolute": FC_ABSOLUTE, "huber": FC_HUBER, "logits": FC_LOGITS}
+REDUCTIONS = {"none": NONE, "sum": SUM, "mean": MEAN}
+
+
+cdef struct Loss:
+    const fc_ukr *u
+    fc_loss_job pairs    # of all values; out: OUT each loss, or dx
+    char *loss           # OUT  the reduced loss; backward: IN its gradient
+    double *sums         # scratch of forward: of each task
+    int reduction, threads
+
+
+cdef inline double get(const Loss *p) noexcept nogil:
+    return (<const float *>p.loss)[0] if p.u.item == 4 else (<const double *>p.loss)[0]
+
+
+cdef inline fc_loss_job task_of(const Loss *p, Py_ssize_t task, double factor) noexcept nogil:
+    cdef fc_loss_job job = p.pairs
+    cdef Py_ssize_t at = task * RUN * p.u.item
+    job.x = <const char *>job.x + at
+    job.target = <const char *>job.target + at
+    if job.out != NULL:
+        job.out = <char *>job.out + at
+    if job.dy != NULL:
+        job.dy = <const char *>job.dy + at
+    job.n = min(<Py_ssize_t>RUN, p.pairs.n - task * RUN)
+    job.factor = factor
+    return job
+
+
+cdef void forward_one(const Loss *p, Py_ssize_t task) noexcept nogil:
+    cdef fc_loss_job job = task_of(p, task, p.pairs.factor)
+    p.sums[task] = p.u.loss(&job)
+
+
+cdef void backward_one(const Loss *p, Py_ssize_t task, double factor) noexcept nogil:
+    cdef fc_loss_job job = task_of(p, task, factor)
+    p.u.loss_gradient(&job)
+
+
+cdef int forward_all(const void *job) noexcept nogil:
+    cdef const Loss *p = <const Loss *>job
+    cdef Py_ssize_t i, tasks = (p.pairs.n + RUN - 1) // RUN
+    cdef double total = 0
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for i in prange(tasks, schedule="static"):
+            forward_one(p, i)
+        fc_restore(floats)
+    if p.reduction == NONE:
+        return 0
+    for i in range(tasks):
+        total += p.sums[i]
+    total *= p.pairs.factor
+    if p.reduction == MEAN:
+        total = total / p.pairs.n if p.pairs.n else NAN
+    if p.u.item == 4:
+        (<float *>p.loss)[0] = <float>total
+    else:
+        (<double *>p.loss)[0] = total
+    return 0
+
+
+cdef int backward_all(const void *job) noexcept nogil:
+    cdef const Loss *p = <const Loss *>job
+    cdef Py_ssize_t i
+    cdef double factor = p.pairs.factor
+    cdef unsigned long long floats = 0
+    if p.reduction != NONE:
+        factor *= get(p)
+    if p.reduction == MEAN:
+        factor /= max(<Py_ssize_t>1, p.pairs.n)
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for i in prange((p.pairs.n + RUN - 1) // RUN, schedule="static"):
+            backward_one(p, i, factor)
+        fc_restore(floats)
+    return 0
+
+
+cdef cnp.ndarray flat(object array, cnp.ndarray like, str name, int threads):
+    """`array` with its values in a row: images channels-last, other ranks in C order; of the shape and dtype of `like`."""
+    cdef cnp.ndarray a = ready(np.asanyarray(array), "loss", name)
+    if like is not None and (<object>a).shape != (<object>like).shape:
+        raise ShapeError(f"loss: {name} must be like x, got {name}.shape={np.shape(a)}, x.shape={np.shape(like)}")
+    if like is not None and cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(like):
+        raise DtypeError(f"loss: {name} must be like x, got {a.dtype} and {like.dtype}")
+    return channels_last(a, "loss", name, threads) if a.ndim == 4 else ordered(a, threads)
+
+
+cdef cnp.ndarray result(cnp.ndarray x):
+    if x.ndim == 4:
+        return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3),
+                          cnp.PyArray_TYPE(x))
+    return empty_like_shape((<object>x).shape, cnp.PyArray_TYPE(x)) if x.ndim <= 8 else np.empty_like(x)
+
+
+cdef int describe(Loss *p, cnp.ndarray x, cnp.ndarray t, str kind, double parameter, double factor, str reduction, int cost,
+                  int threads) except -1:
+    if kind not in KINDS or reduction not in REDUCTIONS:
+        raise ArgumentError(f"loss: kind must be one of {', '.join(KINDS)} and reduction one of {', '.join(REDUCTIONS)}, "
+                            f"got {kind!r} and {reduction!r}")
+    p.u, p.pairs.x, p.pairs.target, p.pairs.n = table(x.itemsize), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(t), x.size
+    p.pairs.out, p.pairs.dy, p.pairs.kind, p.pairs.p, p.pairs.factor = NULL, NULL, KINDS[kind], parameter, factor
+    p.loss, p.sums, p.reduction = NULL, NULL, REDUCTIONS[reduction]
+    p.threads = crew(<double>cost * x.size * x.itemsize, threads)
+    return 0
+
+
+def loss_forward(x, target, str kind, double p=0, double factor=1, str reduction="mean", *, int threads=1):
+    """Return factor * loss of each pair for "none", else their sum or mean as an array of shape ().
+
+    d = x - target. "square": d^2; "absolute": |d|; "huber": d^2 / 2 where |d| < p, else p (|d| - p / 2); "logits": the
+    cross-entropy of sigmoid(x). Sums of 8192 values are added in float64, in order. The mean of nothing is NaN.
+    """
+    cdef cnp.ndarray a = flat(x, None, "x", threads), t = flat(target, a, "target", threads), out
+    cdef Loss job
+    cdef Block sums = block((a.size // RUN + 1) * sizeof(double))
+    describe(&job, a, t, kind, p, factor, reduction, 2, threads)
+    if job.reduction == NONE:
+        out = result(a)
+        job.pairs.out = cnp.PyArray_BYTES(out)
+    else:
+        out = empty_like_shape((), a.dtype.num)
+        job.loss = cnp.PyArray_BYTES(out)
+    job.sums = <double *>sums.data
+    emit(forward_all, &job, sizeof(job), (out, a, t))
+    return out
+
+
+def loss_backward(dy, x, target, str kind, double p=0, double factor=1, str reduction="mean", *, int threads=1):
+    """Return dx; dy has the shape of x for "none", else ()."""
+    cdef cnp.ndarray a = flat(x, None, "x", threads), t = flat(target, a, "target", threads), dx = result(a), g
+    cdef Loss job
+    describe(&job, a, t, kind, p, factor, reduction, 3, threads)
+    job.pairs.out = cnp.PyArray_BYTES(dx)
+    if job.reduction == NONE:
+        g = flat(dy, a, "dy", threads)
+        job.pairs.dy = cnp.PyArray_BYTES(g)
+    else:
+        g = ordered(ready(np.asanyarray(dy), "loss", "dy", a.dtype), threads)
+        if g.ndim:
+            raise ShapeError(f"loss: dy must have shape () when reduced, got dy.shape={np.shape(g)}")
+        job.loss = cnp.PyArray_BYTES(g)
+    emit(backward_all, &job, sizeof(job), (dx, g, a, t))
+    return dx
