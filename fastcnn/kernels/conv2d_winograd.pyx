@@ -101,7 +101,9 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
         job.a = v + (xi * p.v_slice + first * p.v_row) * u.item
         job.b = weights + xi * p.u_slice * u.item
         job.c = m + (xi * p.m_slice + first * p.m_row) * u.item
-        if job.cols > 0:
+        if p.depth == u.lanes and p.m_row == u.lanes:
+            u.square_product(job.c, job.a, job.b, u.nr, job.cols)
+        elif job.cols > 0:
             u.tile_rows(&job)
 
 

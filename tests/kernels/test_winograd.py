@@ -25,6 +25,8 @@ CUTS = {
     "grid": (2, 24, 14, 14, 72, (3, 4, 7, 8)),
     "stationary": (2, 320, 14, 14, 320, (2,)),
     "blocks_in_a_chunk": (2, 96, 42, 41, 96, (2, 3)),
+    "one_vector": (2, 16, 21, 14, 16, (2, 3)),  # of float32 with AVX-512; half of it with AVX2
+    "half_a_vector": (2, 8, 21, 14, 8, (2, 3)),
     "four_chunks": (3, 12, 24, 24, 20, (2, 3, 4)),
     "eight_chunks": (6, 3, 40, 40, 5, (2, 3, 5)),
     "pieces_of_channels": (1, 300, 7, 7, 40, (2, 3)),

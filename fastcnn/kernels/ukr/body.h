@@ -38,6 +38,7 @@ const fc_ukr FC_FN(table) = {
     .shift_row = FC_FN(shift_row),
     .winograd_weight = FC_FN(winograd_weight),
     .winograd_input = FC_FN(winograd_input),
+    .square_product = FC_FN(square_product),
     .winograd_output = FC_FN(winograd_output),
     .winograd_moments = FC_FN(winograd_moments),
     .winograd_dy = FC_FN(winograd_dy),

@@ -128,11 +128,26 @@ static void FC_FN(winograd_weight)(void *u_, ptrdiff_t u_slice, const void *w_, 
     }
 }
 
-/* Rows i0 to i1 of v[xi] = B^T d B for the ny x nx patch at (y0, x0) of n channels; the three rows that are made at once stay in
- * registers. `next` is how far the patch that follows stands from this one. */
-INLINE void FC_FN(winograd_input_rows)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
-                                       ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny, const int nx,
-                                       const int i0, const int i1) {
+/* A stride with its multiples in bytes: six addresses of one base without arithmetic of their own. */
+typedef struct {
+    ptrdiff_t one, three, five;
+} FC_FN(steps);
+
+INLINE FC_FN(steps) FC_FN(steps_of)(ptrdiff_t elements) {
+    const ptrdiff_t one = elements * (ptrdiff_t)sizeof(real);
+    return (FC_FN(steps)){one, 3 * one, 5 * one};
+}
+
+/* p + i strides. */
+INLINE real *FC_FN(step)(const real *p, FC_FN(steps) s, const int i) {
+    return (real *)((const char *)p + (i == 5 ? s.five : i == 3 ? s.three : i * s.one));
+}
+
+/* Lines i0 to i1 of v[xi] = B^T d B for the ny x nx patch at x, pixel (y0, x0) of the image, zero outside of it. Three lines that are
+ * made at once stay in registers. */
+INLINE void FC_FN(winograd_input_lines)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
+                                        ptrdiff_t next, ptrdiff_t n, FC_FN(steps) slice, FC_FN(steps) row, real a, real b,
+                                        const int inside, const int ny, const int nx, const int i0, const int i1) {
     static const real zeros[FC_FN(lanes)];
     vec half[3][6]; /* B^T d, columns done */
     UNROLL
@@ -140,12 +155,10 @@ INLINE void FC_FN(winograd_input_rows)(real *v, const real *x, const fc_winograd
         vec d[6], column[6];
         UNROLL
         for (int i = 0; i < ny; i++) {
-            const ptrdiff_t yy = y0 + i, xx = x0 + k;
-            const int ok = inside || ((size_t)yy < (size_t)blk->height && (size_t)xx < (size_t)blk->width);
-            const real *at = x + yy * blk->row_stride + xx * blk->pixel_stride;
+            const int ok = inside || ((size_t)(y0 + i) < (size_t)blk->height && (size_t)(x0 + k) < (size_t)blk->width);
+            d[i] = load_part(ok ? FC_FN(step)(x, row, i) : zeros, n);
             /* 36 short streams are beyond the hardware's prefetcher; two columns are here already */
-            if (i0 == 0 && k >= 2) __builtin_prefetch(at + next);
-            d[i] = load_part(ok ? at : zeros, n);
+            if (i0 == 0 && k >= 2) __builtin_prefetch(FC_FN(step)(x + next, row, i));
         }
         if (ny == 6)
             FC_FN(winograd_b)(column, d, a, b);
@@ -153,24 +166,27 @@ INLINE void FC_FN(winograd_input_rows)(real *v, const real *x, const fc_winograd
             FC_FN(winograd_b5)(column, d, a, b);
         UNROLL
         for (int i = i0; i < i1; i++) half[i - i0][k] = column[i];
+        x += blk->pixel_stride;
     }
     UNROLL
     for (int i = i0; i < i1; i++) {
-        vec row[6];
+        real *to = v + 6 * FC_POINT(i, ny) * blk->slice;
+        vec line[6];
         if (nx == 6)
-            FC_FN(winograd_b)(row, half[i - i0], a, b);
+            FC_FN(winograd_b)(line, half[i - i0], a, b);
         else
-            FC_FN(winograd_b5)(row, half[i - i0], a, b);
+            FC_FN(winograd_b5)(line, half[i - i0], a, b);
         UNROLL
-        for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
+        for (int k = 0; k < nx; k++) store(FC_FN(step)(to, slice, FC_POINT(k, nx)), line[k]);
     }
 }
 
 INLINE void FC_FN(winograd_input_tile)(real *v, const real *x, const fc_winograd_block *blk, ptrdiff_t y0, ptrdiff_t x0,
                                        ptrdiff_t next, ptrdiff_t n, real a, real b, const int inside, const int ny,
                                        const int nx) {
-    FC_FN(winograd_input_rows)(v, x, blk, y0, x0, next, n, a, b, inside, ny, nx, 0, 3);
-    FC_FN(winograd_input_rows)(v, x, blk, y0, x0, next, n, a, b, inside, ny, nx, 3, ny);
+    const FC_FN(steps) slice = FC_FN(steps_of)(blk->slice), row = FC_FN(steps_of)(blk->row_stride);
+    FC_FN(winograd_input_lines)(v, x, blk, y0, x0, next, n, slice, row, a, b, inside, ny, nx, 0, 3);
+    FC_FN(winograd_input_lines)(v, x, blk, y0, x0, next, n, slice, row, a, b, inside, ny, nx, 3, ny);
 }
 
 INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winograd_block *blk, const fc_winograd_points *p,
@@ -183,7 +199,7 @@ INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winogr
             (then.image - at.image) * blk->batch_stride + (then.y - at.y) * blk->row_stride + (then.x - at.x) * blk->pixel_stride;
         const int inside = y0 >= 0 && x0 >= 0 && y0 + ny <= blk->height && x0 + nx <= blk->width;
         for (ptrdiff_t c = 0; c < blk->channels; c += LANES) {
-            const real *x = x_ + at.image * blk->batch_stride + c;
+            const real *x = x_ + at.image * blk->batch_stride + y0 * blk->row_stride + x0 * blk->pixel_stride + c;
             real *v = v_ + t * blk->row + c;
             if (c + LANES > blk->channels)
                 FC_FN(winograd_input_tile)(v, x, blk, y0, x0, next, blk->channels - c, a, b, 0, ny, nx);
@@ -245,18 +261,50 @@ static void FC_FN(winograd_moments)(double *mean, double *m2, const void *moment
     }
 }
 
+/* c[t] = a[t] times b for `rows` rows of one vector each, `width` of them at a time: b stays in registers. */
+INLINE void FC_FN(square_rows)(real *c, const real *a, const vec b[FC_FN(lanes)], const int width) {
+    vec acc[8];
+    UNROLL
+    for (int r = 0; r < width; r++) acc[r] = splat(a[r * LANES]) * b[0];
+    UNROLL
+    for (int k = 1; k < FC_FN(lanes); k++) {
+        UNROLL
+        for (int r = 0; r < width; r++) acc[r] += splat(a[r * LANES + k]) * b[k];
+    }
+    UNROLL
+    for (int r = 0; r < width; r++) store(c + r * LANES, acc[r]);
+}
+
+/* c[t][i] = sum_k a[t][k] * b[k*ldb + i] for rows of `lanes` elements; c is not a. */
+static void FC_FN(square_product)(void *c_, const void *a_, const void *b_, ptrdiff_t ldb, ptrdiff_t rows) {
+    real *c = c_;
+    const real *a = a_;
+    vec b[FC_FN(lanes)];
+    UNROLL
+    for (int k = 0; k < FC_FN(lanes); k++) b[k] = load((const real *)b_ + k * ldb);
+    const int width = FC_MR < 8 ? 4 : 8;
+    ptrdiff_t t = 0;
+    for (; t + width <= rows; t += width) FC_FN(square_rows)(c + t * LANES, a + t * LANES, b, width);
+    if (t < rows && rows >= width)
+        FC_FN(square_rows)(c + (rows - width) * LANES, a + (rows - width) * LANES, b, width);
+    else
+        for (; t < rows; t++) FC_FN(square_rows)(c + t * LANES, a + t * LANES, b, 1);
+}
+
 /* One tile and one vector of channels; `next` is how far the tile that follows stands from it. */
 INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int relu, const fc_winograd_block *blk, ptrdiff_t next,
                                         ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, const int ny, const int nx) {
+    const FC_FN(steps) line = FC_FN(steps_of)(6 * blk->slice), row = FC_FN(steps_of)(blk->row_stride);
+    const FC_FN(steps) pixel = FC_FN(steps_of)(blk->pixel_stride);
     vec half[4][6];
     UNROLL
     for (int k = 0; k < nx; k++) {
+        const real *from = m + FC_POINT(k, nx) * blk->slice, *ahead = from + 2 * blk->row;
         vec column[6], out[4];
         UNROLL
         for (int i = 0; i < ny; i++) {
-            const real *from = m + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice;
-            column[i] = load(from);
-            __builtin_prefetch(from + 2 * blk->row);
+            column[i] = load(FC_FN(step)(from, line, FC_POINT(i, ny)));
+            __builtin_prefetch(FC_FN(step)(ahead, line, FC_POINT(i, ny)));
         }
         if (ny == 6)
             FC_FN(winograd_a)(out, column, a, b);
@@ -266,20 +314,21 @@ INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int rel
         for (int i = 0; i < ny - 2; i++) half[i][k] = out[i];
         if (k < nx - 2) { /* own the lines of the next tile before its stores */
             UNROLL
-            for (int i = 0; i < ny - 2; i++) __builtin_prefetch(y + next + i * blk->row_stride + k * blk->pixel_stride, 1);
+            for (int i = 0; i < ny - 2; i++) __builtin_prefetch(FC_FN(step)(y + next + k * blk->pixel_stride, row, i), 1);
         }
     }
     UNROLL
-    for (ptrdiff_t i = 0; i < rows; i++) {
+    for (int i = 0; i < ny - 2; i++) {
+        if (i >= rows) break;
         vec out[4];
         if (nx == 6)
             FC_FN(winograd_a)(out, half[i], a, b);
         else
             FC_FN(winograd_a5)(out, half[i], a, b);
         UNROLL
-        for (ptrdiff_t k = 0; k < cols; k++) {
+        for (int k = 0; k < nx - 2; k++) {
             const vec r = out[k] + add;
-            store_part(y + i * blk->row_stride + k * blk->pixel_stride, relu ? relu_vec(r) : r, n);
+            if (k < cols) store_part(FC_FN(step)(y + i * blk->row_stride, pixel, k), relu ? relu_vec(r) : r, n);
         }
     }
 }
@@ -349,15 +398,16 @@ INLINE void FC_FN(winograd_dy_tile)(real *v, const real *dy, const fc_winograd_b
                                     ptrdiff_t next, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, const int ny, const int nx) {
     const real a = (real)p->a, b = (real)p->b;
     const real n0 = (real)p->weight[0][0], na = (real)p->weight[1][0], nb = (real)p->weight[3][0]; /* 1/N of each point */
+    const FC_FN(steps) slice = FC_FN(steps_of)(blk->slice), line = FC_FN(steps_of)(blk->row_stride);
     vec half[6][4];
     UNROLL
     for (int k = 0; k < nx - 2; k++) {
+        const real *from = dy + k * blk->pixel_stride, *ahead = from + next;
         vec d[4], column[6];
         UNROLL
         for (int i = 0; i < ny - 2; i++) {
-            const real *from = dy + i * blk->row_stride + k * blk->pixel_stride;
-            d[i] = i < rows && k < cols ? load_part(from, n) : splat(0);
-            __builtin_prefetch(from + next);
+            d[i] = i < rows && k < cols ? load_part(FC_FN(step)(from, line, i), n) : splat(0);
+            __builtin_prefetch(FC_FN(step)(ahead, line, i));
         }
         if (ny == 6)
             FC_FN(winograd_g4)(column, d, a, b, n0, na, nb);
@@ -368,13 +418,14 @@ INLINE void FC_FN(winograd_dy_tile)(real *v, const real *dy, const fc_winograd_b
     }
     UNROLL
     for (int i = 0; i < ny; i++) {
+        real *to = v + 6 * FC_POINT(i, ny) * blk->slice;
         vec row[6];
         if (nx == 6)
             FC_FN(winograd_g4)(row, half[i], a, b, n0, na, nb);
         else
             FC_FN(winograd_g3)(row, half[i], a, b, n0, na, nb);
         UNROLL
-        for (int k = 0; k < nx; k++) store(v + (FC_POINT(i, ny) * 6 + FC_POINT(k, nx)) * blk->slice, row[k]);
+        for (int k = 0; k < nx; k++) store(FC_FN(step)(to, slice, FC_POINT(k, nx)), row[k]);
     }
 }
 
