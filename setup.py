@@ -49,6 +49,7 @@ EXTENSIONS = {
     f"{KERNELS}/conv2d_batch": [],
     f"{KERNELS}/conv2d_narrow": [],
     f"{KERNELS}/conv2d_depthwise": [],
+    f"{KERNELS}/conv2d_depthwise_weight": [],
     f"{KERNELS}/conv2d_winograd": [],
     f"{KERNELS}/conv2d_winograd_weight": [],
 }

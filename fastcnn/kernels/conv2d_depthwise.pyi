@@ -4,7 +4,13 @@ from ..shapes import Conv2dCase
 
 def accepts(case: Conv2dCase) -> bool: ...
 def conv2d_depthwise_forward(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, case: Conv2dCase, *, relu: bool = False, threads: int = 1
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    case: Conv2dCase,
+    *,
+    relu: bool = False,
+    moments: np.ndarray | None = None,
+    threads: int = 1,
 ) -> np.ndarray: ...
 def conv2d_depthwise_backward_data(dy: np.ndarray, w: np.ndarray, case: Conv2dCase, *, threads: int = 1) -> np.ndarray: ...
-def conv2d_depthwise_backward_weight(dy: np.ndarray, x: np.ndarray, case: Conv2dCase, *, threads: int = 1) -> np.ndarray: ...

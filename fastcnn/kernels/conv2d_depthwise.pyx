@@ -2,27 +2,26 @@
 
 Forward and backward-data are one loop nest, `filter_all`: each row of outputs is made from the rows of the source that its taps
 meet. Along an axis tap t of output o meets source (o * step + base + t * dilation) / up where that is whole: `up` is 1 forward,
-the stride backward, where the taps stand in reverse order. The weight gradient cuts the rows of dy into chunks, a number fixed by
-the shape, each with sums of its own that are added in order. Results do not depend on the number of threads.
-Not here: more than one output channel for an input channel (kernels.conv2d_direct).
+the stride backward, where the taps stand in reverse order. The moments of outputs are taken from registers, over chunks that the
+shape fixes. Results do not depend on the number of threads.
+Not here: more than one output channel for an input channel (kernels.conv2d_direct); kernels.conv2d_depthwise_weight.
 """
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
-from libc.string cimport memset
 
 from fastcnn.kernels.conv2d_direct cimport biases, filters, image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_depthwise_job, fc_depthwise_weight_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_depthwise_job, fc_ukr, table
+from fastcnn.kernels.moments cimport SHARES, Moments, ask, finish, merge, room
 
 cnp.import_array()
 
 cdef enum:
-    CHUNKS = 16           # parts that the rows of dy are cut into
-    CHUNK_PIXELS = 96     # least pixels of a chunk: below, clearing and adding its sums shows
+    CHUNK = 512           # outputs of a chunk of moments: the centre is the mean of 7 or 8 of them
     L1_BYTES = 32 * 1024  # what the rows of a strip may take of it
     STRIP = 8             # columns of the source below which the channels are split: whole pixels are better for prefetching
 
@@ -51,8 +50,10 @@ cdef struct Filter:
     const Py_ssize_t *all_taps                         # kw taps
     # derived by `plan_filter`
     Py_ssize_t splits, strip, blocks                   # parts of the channels, outputs of a strip, blocks of rows in an image
-    char *scratch                                      # `mine` bytes for each thread
-    Py_ssize_t mine
+    char *scratch                                      # `mine` bytes for each thread: pointers, then sums of moments
+    Py_ssize_t mine, pointers
+    Moments moments                                    # of dst; chunks: `chunk` rows of a strip
+    Py_ssize_t chunk, chunks, strips                   # chunks and strips of an image
     int threads
 
 
@@ -62,8 +63,8 @@ cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil:
 
 
 cdef Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, Py_ssize_t splits) noexcept nogil:
-    """First channel of a part: a multiple of the lanes, so that only the last part has a tail."""
-    return channels if part == splits else channels // u.lanes * part // splits * u.lanes
+    """First channel of a part: a multiple of nr, so that only the last part has a tail."""
+    return channels if part == splits else channels // u.nr * part // splits * u.nr
 
 
 cdef Block plan_taps(const fc_ukr *u, cnp.ndarray w, Taps *t):
@@ -170,22 +171,37 @@ cdef void filter_block(const Filter *p, char *scratch, Py_ssize_t n, Py_ssize_t 
     cdef char *dst = p.dst + n * p.y.out * row_bytes
     job.first = split_at(u, p.channels, part, p.splits)
     job.last = split_at(u, p.channels, part + 1, p.splits)
-    for strip in range((p.x.out + p.strip - 1) // p.strip):
+    if p.moments.out != NULL:
+        job.moments = scratch + p.pointers
+        y0, y1 = blk * p.chunks // p.blocks * p.chunk, min((blk + 1) * p.chunks // p.blocks * p.chunk, p.y.out)
+    for strip in range(p.strips):
         begin = strip * p.strip
         for y in range(y0, y1):
             find_rows(p, &job, scratch, src, y, u.item)
             job.n_ahead = 0
             if p.fetch and y + 1 < y1:
                 find_ahead(p, &job, ahead, src, y + 1, u.item)
-            job.begin, job.end = begin, min(begin + p.strip, p.x.out)
+            job.begin, job.end, job.fresh = begin, min(begin + p.strip, p.x.out), y % p.chunk == 0
             filter_part(u, p, &job, dst + y * row_bytes)
+            if job.moments != NULL and (y + 1 == y1 or (y + 1) % p.chunk == 0):
+                keep_moments(p, &job, (n * p.chunks + y // p.chunk) * p.strips + strip, (y % p.chunk + 1) * (job.end - begin))
+
+
+cdef void keep_moments(const Filter *p, const fc_depthwise_job *job, Py_ssize_t chunk, Py_ssize_t pixels) noexcept nogil:
+    cdef Py_ssize_t nr = p.u.nr, t, n
+    cdef const char *sums = <const char *>job.moments
+    for t in range((job.last - job.first + nr - 1) // nr):
+        n = min(nr, job.last - job.first - t * nr)
+        finish(p.u, &p.moments, sums + 3 * t * nr * p.u.item, chunk, job.first + t * nr, n, pixels)
+    if job.first == 0:
+        p.moments.count[chunk] = pixels
 
 
 cdef void plan_strips(const fc_ukr *u, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t columns, Py_ssize_t outputs,
                       Py_ssize_t up, Py_ssize_t step, Py_ssize_t *splits, Py_ssize_t *strip) noexcept nogil:
     """Choose the parts of the channels and the outputs of a strip, so that the rows of a window and the next fill L1_BYTES."""
     cdef Py_ssize_t held = L1_BYTES // u.item // (taps + 2)  # elements of a strip's row
-    splits[0] = max(<Py_ssize_t>1, min((channels * min(columns, STRIP) + held - 1) // held, channels // u.lanes))
+    splits[0] = max(<Py_ssize_t>1, min((channels * min(columns, STRIP) + held - 1) // held, channels // u.nr))
     # blocks of outputs in ukr/depthwise.h have 8 pixels, or 7 where that divides the row better
     cdef Py_ssize_t unit = 7 if up == 1 and outputs % 7 == 0 and outputs % 8 else 8
     strip[0] = min(max(unit, held * splits[0] // channels * up // step // unit * unit), outputs)
@@ -196,6 +212,13 @@ cdef void plan_filter(Filter *p) noexcept nogil:
     p.blocks = max(<Py_ssize_t>1, min((4 * p.threads + p.batch * p.splits - 1) // (p.batch * p.splits), p.y.out))
     if p.threads == 1:
         p.blocks = 1
+    p.strips = (p.x.out + p.strip - 1) // p.strip
+    p.chunk = p.chunks = 1
+    if p.moments.out != NULL:  # nothing but `blocks` may depend on the count of threads
+        p.chunks = max((p.y.out * p.strip + CHUNK - 1) // CHUNK, (4 * SHARES + p.batch * p.splits - 1) // (p.batch * p.splits))
+        p.chunk = (p.y.out + p.chunks - 1) // p.chunks
+        p.chunks = (p.y.out + p.chunk - 1) // p.chunk
+        p.blocks = min(p.blocks, p.chunks)
 
 
 cdef int filter_all(const void *job) noexcept nogil:
@@ -208,21 +231,24 @@ cdef int filter_all(const void *job) noexcept nogil:
         for t in prange(p.batch * p.blocks * p.splits, schedule="static"):
             filter_block(p, p.scratch + threadid() * p.mine, t // p.splits // p.blocks, t // p.splits % p.blocks, t % p.splits)
         fc_restore(floats)
+    merge(p.u, &p.moments, p.channels, p.threads)
     return 0
 
 
-cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w, cnp.ndarray bias, bint reverse, bint relu,
-                      double macs, int threads) except -1:
-    """Fill dst from src; `reverse`: the packed tap that stands last comes first."""
+cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w, cnp.ndarray bias, object moments, bint reverse,
+                      bint relu, double macs, int threads) except -1:
+    """Fill dst from src, and its moments; `reverse`: the packed tap that stands last comes first."""
     cdef const fc_ukr *u = table(src.itemsize)
     cdef fc_depthwise_job *job = &p.outputs
-    cdef Block _packed = plan_taps(u, w, &p.w), columns, scratch
+    cdef Block _packed = plan_taps(u, w, &p.w), columns, scratch, _parts
     cdef Py_ssize_t ld = padded(p.channels), tap = -ld if reverse else ld
     cdef bint large
     columns = plan_columns(p, tap)
     p.u, p.threads, p.src, p.dst = u, team(macs, threads), cnp.PyArray_BYTES(src), cnp.PyArray_BYTES(dst)
     p.kernel_row = p.x.taps * tap
     plan_filter(p)
+    _parts = room(&p.moments, p.batch * p.chunks * p.strips)
+    job.moments, job.fresh = NULL, 0
     job.w = p.w.packed + ((p.x.taps * p.y.taps - 1) * ld * u.item if reverse else 0)
     job.bias, job.relu = NULL if bias is None else cnp.PyArray_BYTES(bias), relu
     large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
@@ -237,10 +263,11 @@ cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w
     job.nx, job.y_pixel, job.cols, job.col_taps = p.x.taps, p.channels, NULL, p.all_taps
     if not job.near:
         job.y_pixel = p.x.up * p.channels
-    p.mine = apart(p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)))
+    p.pointers = (p.y.taps * 2 * (sizeof(char *) + sizeof(Py_ssize_t)) + 63) // 64 * 64
+    p.mine = apart(p.pointers + (0 if moments is None else 3 * (p.channels + u.nr) * u.item))
     scratch = block(p.threads * p.mine)
     p.scratch = scratch.data
-    emit(filter_all, p, sizeof(p[0]), (dst, src, w, bias, columns))
+    emit(filter_all, p, sizeof(p[0]), (dst, src, w, bias, columns, moments))
     return 0
 
 
@@ -249,10 +276,11 @@ def accepts(case) -> bool:
     return case.groups == case.ci == case.co
 
 
-def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, int threads=1):
+def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, moments=None, int threads=1):
     """Return y of shape case.y_shape, channels-last: each channel of x with its kernel (+ b, then ReLU); needs accepts(case).
 
-    Costs case.macs multiply-adds. float32 or float64, any strides.
+    Costs case.macs multiply-adds. float32 or float64, any strides. `moments`, float64 (2, co) in C order, gets the mean and the
+    centred sum of squares of each channel of y.
     """
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
@@ -261,12 +289,15 @@ def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, int threads=1):
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
     cdef Filter p
+    ask(&p.moments, moments, co)
     if y.size == 0:
+        if moments is not None:
+            moments.fill(0)
         return y
     p.batch, p.channels, p.zeros = batch, ci, True
     p.y = Axis(size=ih, out=oh, taps=kh, step=sh, up=1, base=-pt, dilation=dh)
     p.x = Axis(size=iw, out=ow, taps=kw, step=sw, up=1, base=-pl, dilation=dw)
-    filter_image(&p, y, xs, ws, bias, False, relu, case.macs, threads)
+    filter_image(&p, y, xs, ws, bias, moments, False, relu, case.macs, threads)
     return y
 
 
@@ -286,112 +317,6 @@ def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
     p.batch, p.channels, p.zeros = batch, ci, False
     p.y = Axis(size=oh, out=ih, taps=kh, step=1, up=sh, base=pt - (kh - 1) * dh, dilation=dh)
     p.x = Axis(size=ow, out=iw, taps=kw, step=1, up=sw, base=pl - (kw - 1) * dw, dilation=dw)
-    filter_image(&p, dx, dys, ws, None, True, False, case.macs, threads)
+    ask(&p.moments, None, ci)
+    filter_image(&p, dx, dys, ws, None, None, True, False, case.macs, threads)
     return dx
-
-
-cdef struct WeightGradient:
-    const fc_ukr *u
-    fc_depthwise_weight_job pixels                     # of all rows
-    # dw[c, r, s] = sum over n, y, q of dy[n, y, q, c] * x[n, y*sh + r*dh - pt, q*sw + s*dw - pl, c]
-    const char *x                                      # IN   channels-last image
-    const char *dy                                     # IN   channels-last image
-    bint fetch                                         # prefetch the next row
-    char *sums                                         # chunk after chunk [kh * kw][padded(channels)]
-    Py_ssize_t batch, channels, ih, iw, oh, ow, kh, sh, dh, pt
-    Py_ssize_t chunks, splits, strip, sum_bytes        # splits, strip: as of a Filter
-    char *out                                          # OUT  dw, (channels, kh, kw)
-    char *rows                                         # scratch: `mine` bytes for each thread
-    Py_ssize_t mine
-    int threads
-
-
-cdef void weight_chunk(const WeightGradient *p, const char **rows, Py_ssize_t chunk, Py_ssize_t part) noexcept nogil:
-    """Sum over the rows of dy of one chunk, one part of the channels."""
-    cdef const fc_ukr *u = p.u
-    cdef fc_depthwise_weight_job job = p.pixels
-    cdef Py_ssize_t total = p.batch * p.oh, row, r, strip, dy_row = p.ow * p.channels * u.item, x_row = p.iw * p.channels * u.item
-    cdef Py_ssize_t first = chunk * total // p.chunks, last = (chunk + 1) * total // p.chunks
-    cdef const char **ahead = rows + p.kh
-    job.dw = p.sums + chunk * p.sum_bytes
-    job.rows = <const void *const *>rows
-    job.first = split_at(u, p.channels, part, p.splits)
-    job.last = split_at(u, p.channels, part + 1, p.splits)
-    for r in range(job.kh * job.kw):
-        memset(<char *>job.dw + (r * job.w_tap + job.first) * u.item, 0, (job.last - job.first) * u.item)
-    for strip in range((p.ow + p.strip - 1) // p.strip):
-        job.begin, job.end = strip * p.strip, min((strip + 1) * p.strip, p.ow)
-        for row in range(first, last):
-            job.dy = p.dy + row * dy_row
-            weight_rows(p, rows, row, x_row)
-            job.n_ahead = 0
-            job.dy_ahead = NULL
-            if p.fetch and row + 1 < last:
-                job.dy_ahead = p.dy + (row + 1) * dy_row
-                weight_rows(p, ahead, row + 1, x_row)
-                job.n_ahead = min(p.kh, p.sh) if (row + 1) % p.oh and p.dh == 1 else p.kh
-                job.ahead = <const void *const *>(ahead + p.kh - job.n_ahead)
-                while job.n_ahead > 0 and job.ahead[job.n_ahead - 1] == NULL:
-                    job.n_ahead -= 1
-            u.depthwise_weight_row(&job)
-
-
-cdef void weight_rows(const WeightGradient *p, const char **rows, Py_ssize_t row, Py_ssize_t x_row) noexcept nogil:
-    """Write the kh rows of x that row `row` of all images' dy meets; NULL beside the image."""
-    cdef Py_ssize_t r, at
-    for r in range(p.kh):
-        at = row % p.oh * p.sh + r * p.dh - p.pt
-        rows[r] = p.x + (row // p.oh * p.ih + at) * x_row if 0 <= at < p.ih else NULL
-
-
-cdef int weight_all(const void *job) noexcept nogil:
-    cdef const WeightGradient *p = <const WeightGradient *>job
-    cdef Py_ssize_t t, taps = p.pixels.kh * p.pixels.kw, ld = p.pixels.w_tap
-    cdef unsigned long long floats = 0
-    with parallel(num_threads=p.threads):
-        floats = fc_flush()
-        for t in prange(p.chunks * p.splits, schedule="static"):
-            weight_chunk(p, <const char **>(p.rows + threadid() * p.mine), t // p.splits, t % p.splits)
-        fc_restore(floats)
-    floats = fc_flush()
-    for t in range(1, p.chunks):
-        p.u.add(p.sums, p.sums + t * p.sum_bytes, taps * ld)
-    fc_restore(floats)
-    p.u.transpose(p.out, taps, p.sums, ld, taps, p.channels)
-    return 0
-
-
-def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
-    """Return dw of logical shape case.w_shape (memory co, kh, kw, 1) from dy and x; needs accepts(case).
-
-    Costs case.macs multiply-adds. The rows of dy are cut into a number of chunks fixed by the shape, summed in order.
-    """
-    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
-    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
-    cdef const fc_ukr *u = table(dys.itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
-    cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
-    cdef fc_depthwise_weight_job *job
-    cdef WeightGradient p
-    cdef Block sums, rows
-    if out.size == 0 or dys.size == 0 or xs.size == 0:
-        out.fill(0)
-        return out
-    p.u, p.out, p.x, p.dy = u, cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
-    p.batch, p.channels, p.threads = batch, ci, team(case.macs, threads)
-    p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
-    p.fetch = exceeds_cache(<double>batch * ci * (ih * iw + oh * ow) * u.item)
-    p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
-    p.splits, p.strip = 1, ow
-    plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
-    p.sum_bytes = kh * kw * padded(ci) * u.item
-    sums = block(p.chunks * p.sum_bytes)
-    p.mine = apart(2 * kh * sizeof(char *))
-    rows = block(p.threads * p.mine)
-    p.sums, p.rows = sums.data, rows.data
-    job = &p.pixels
-    job.kh, job.kw, job.w_tap, job.step, job.dilation, job.x0 = kh, kw, padded(ci), sw, dw, -pl
-    job.width, job.y_pixel, job.x_pixel = iw, ci, ci
-    emit(weight_all, &p, sizeof(p), (out, dys, xs))
-    return out

@@ -163,7 +163,8 @@ cdef extern from "ukr.h" nogil:
         const Py_ssize_t *col_taps
         const void *const *ahead
         Py_ssize_t n_rows, n_outside, nx, step, up, shift, x0, w_tap, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
-        int near, relu, past_cache
+        void *moments
+        int near, relu, fresh, past_cache
 
     ctypedef struct fc_depthwise_weight_job:
         void *dw

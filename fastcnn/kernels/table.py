@@ -30,6 +30,7 @@ from . import batch_norm as _bn_compiled
 from . import columns as _columns
 from . import conv2d_batch as _batch
 from . import conv2d_depthwise as _depthwise
+from . import conv2d_depthwise_weight as _depthwise_weight
 from . import conv2d_direct as _direct
 from . import conv2d_direct_weight as _direct_weight
 from . import conv2d_narrow as _narrow
@@ -176,7 +177,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_forward": (
         Impl("narrow", _narrow.conv2d_narrow_forward, _narrow_accepts("forward"), True, _narrow_pays("forward", 1.15)),
         Impl("winograd", _winograd.conv2d_winograd_forward, _winograd_accepts, True, _winograd_pays("forward"), moments=True),
-        Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True),
+        Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True, moments=True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True, moments=True),
         *_reference_only(_conv.conv2d_forward),
@@ -210,7 +211,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
             True,
             _winograd_pays("backward_weight"),
         ),
-        Impl("depthwise", _depthwise.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
+        Impl("depthwise", _depthwise_weight.conv2d_depthwise_backward_weight, _depthwise_accepts, True),
         Impl("batch", _batch.conv2d_batch_backward_weight, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct_weight.conv2d_direct_backward_weight, _same_floats, True),
         *_reference_only(_conv.conv2d_backward_weight),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn.kernels import select
+from fastcnn.kernels import entry, select
 from fastcnn.reference import conv2d as truth
 from fastcnn.shapes import conv2d_case
 
@@ -67,6 +67,27 @@ def test_a_large_mean_costs_no_digits(impl):
         if impl.accepts(*args) and impl.name != "winograd":
             y, moments = moments_of(impl, args)
             close(moments, truth.moments(y), y, 1e-4)
+
+
+@pytest.mark.parametrize("impl", GIVERS, ids=harness.row_id)
+def test_a_replay_follows_its_inputs(impl):
+    for case in CASES_OF.values():
+        x, w, b, _ = harness.arguments("conv2d_forward", case)
+        if not impl.accepts(x, w, b, case):
+            continue
+        x = x.copy(order="K")
+        recording = entry.Recording()
+        recording.start()
+        try:
+            y, moments = select.conv2d_forward_moments(x, w, b, case, impl.name)
+            z, _, _ = select.batch_norm_forward(y, None, None, 1e-5, moments=moments)
+        finally:
+            recording.stop()
+        x[...] = np.random.default_rng(1).standard_normal(x.shape)
+        recording.replay()
+        fresh, want = select.conv2d_forward_moments(x, w, b, case, impl.name)
+        assert np.array_equal(moments, want) and recording.refused is None
+        assert np.array_equal(z, select.batch_norm_forward(fresh, None, None, 1e-5, moments=want)[0])
 
 
 def test_whoever_has_none_is_called_without():

@@ -51,19 +51,39 @@ INLINE vec FC_FN(depthwise_start)(const fc_depthwise_job *g, ptrdiff_t c, ptrdif
     return start;
 }
 
-INLINE void FC_FN(depthwise_store)(const fc_depthwise_job *g, ptrdiff_t at, vec v, ptrdiff_t n, const int whole) {
-    if (g->relu) v = relu_vec(v);
-    if (whole)
-        store((real *)g->y + at, v);
-    else
-        store_part((real *)g->y + at, v, n);
+/* Add outputs to g->moments: distances from a centre, and their squares. The first outputs of a chunk make their own mean the
+ * centre: however large the mean of all, squares do not cancel. `all`: count is `pixels`. */
+INLINE void FC_FN(depthwise_moments)(const fc_depthwise_job *g, const vec *y, ptrdiff_t q, ptrdiff_t count, ptrdiff_t c,
+                                     const int pixels, const int all) {
+    const size_t at = (size_t)(c - g->first);
+    real *m = (real *)g->moments + at / NR * (3 * NR) + at % NR;
+    vec sum[2] = {splat(0), splat(0)}, square[2] = {splat(0), splat(0)};
+    if (g->fresh && q == g->begin) {
+        UNROLL_ALL
+        for (int i = 0; i < pixels; i++)
+            if (all || i < count) sum[i % 2] += y[i];
+        store(m, (sum[0] + sum[1]) * splat((real)1 / (real)count));
+        sum[0] = sum[1] = splat(0);
+        store(m + NR, splat(0));
+        store(m + 2 * NR, splat(0));
+    }
+    const vec centre = load(m);
+    UNROLL_ALL
+    for (int i = 0; i < pixels; i++)
+        if (all || i < count) {
+            const vec d = y[i] - centre;
+            sum[i % 2] += d;
+            square[i % 2] += d * d;
+        }
+    store(m + NR, load(m + NR) + (sum[0] + sum[1]));
+    store(m + 2 * NR, load(m + 2 * NR) + (square[0] + square[1]));
 }
 
 /* `count` outputs from output q on, channels c.. of one vector; source column (i * step + s + shift) / up + from, where that is
  * whole, meets tap s of output i. `middle`: all outputs are wanted and all columns lie in the image. */
 INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdiff_t count, ptrdiff_t from, ptrdiff_t c,
                                    ptrdiff_t n, const int pixels, const int nx, const int step, const int up, const int shift,
-                                   const int middle, const int whole) {
+                                   const int taken, const int middle, const int whole) {
     const int columns = COLUMNS(pixels, nx, step, up, shift);
     const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel, w_tap = g->w_tap;
     const vec start = FC_FN(depthwise_start)(g, c, n, whole);
@@ -100,6 +120,7 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
         UNROLL_ALL
         for (int i = 0; i < pixels; i++) acc[i] = relu_vec(acc[i]);
     }
+    if (taken) FC_FN(depthwise_moments)(g, acc, q, count, c, pixels, middle);
     if (g->past_cache && whole) {
         UNROLL_ALL
         for (int i = 0; i < pixels; i++) {
@@ -118,20 +139,20 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
     }
 }
 
-/* A row of outputs, neighbouring taps. */
+/* A row of outputs, neighbouring taps. `taken`: the moments are wanted. */
 INLINE void FC_FN(depthwise_near)(const fc_depthwise_job *g, const int pixels, const int nx, const int step, const int up,
-                                  const int shift) {
+                                  const int shift, const int taken) {
     const ptrdiff_t columns = COLUMNS(pixels, nx, step, up, shift);
     for (ptrdiff_t q = g->begin; q < g->end; q += pixels) {
         const ptrdiff_t count = g->end - q < pixels ? g->end - q : pixels, from = q * step / up + g->x0;
         ptrdiff_t c = g->first;
         if (count == pixels && from >= 0 && from + columns <= g->width)
             for (; c + LANES <= g->last; c += LANES)
-                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, 1, 1);
+                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, taken, 1, 1);
         else
             for (; c + LANES <= g->last; c += LANES)
-                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, 0, 1);
-        if (c < g->last) FC_FN(depthwise_block)(g, q, count, from, c, g->last - c, pixels, nx, step, up, shift, 0, 0);
+                FC_FN(depthwise_block)(g, q, count, from, c, LANES, pixels, nx, step, up, shift, taken, 0, 1);
+        if (c < g->last) FC_FN(depthwise_block)(g, q, count, from, c, g->last - c, pixels, nx, step, up, shift, taken, 0, 0);
     }
 }
 
@@ -148,33 +169,43 @@ static void FC_FN(depthwise_far)(const fc_depthwise_job *g) {
                     const vec v = inside ? load_part((const real *)g->rows[r] + at * g->x_pixel + c, n) : splat(0);
                     acc += v * load_part((const real *)g->w + g->row_taps[r] + g->col_taps[s] + c, n);
                 }
-            FC_FN(depthwise_store)(g, q * g->y_pixel + c, acc, n, 0);
+            if (g->relu) acc = relu_vec(acc);
+            if (g->moments) FC_FN(depthwise_moments)(g, &acc, q, 1, c, 1, 1);
+            store_part((real *)g->y + q * g->y_pixel + c, acc, n);
         }
+}
+
+/* Forward, neighbouring taps; 0: another form. */
+INLINE int FC_FN(depthwise_forward)(const fc_depthwise_job *g, ptrdiff_t form, const int taken) {
+    const int sevens = SEVENS(g->end - g->begin);
+    if (form == 3110 && sevens)
+        FC_FN(depthwise_near)(g, 7, 3, 1, 1, 0, taken);
+    else if (form == 3110)
+        FC_FN(depthwise_near)(g, PIXELS, 3, 1, 1, 0, taken);
+    else if (form == 3210 && sevens)
+        FC_FN(depthwise_near)(g, 7, 3, 2, 1, 0, taken);
+    else if (form == 3210)
+        FC_FN(depthwise_near)(g, PIXELS, 3, 2, 1, 0, taken);
+    else if (form == 5110)
+        FC_FN(depthwise_near)(g, PIXELS, 5, 1, 1, 0, taken);
+    else if (form == 5210)
+        FC_FN(depthwise_near)(g, PIXELS, 5, 2, 1, 0, taken);
+    else
+        return 0;
+    return 1;
 }
 
 /* One row of outputs: y[q, c] = bias[c] + sum over rows r, taps s of rows[r][column, c] * w[row_taps[r] + col_taps[s] + c]. */
 static void FC_FN(depthwise_row)(const fc_depthwise_job *job) {
     const fc_depthwise_job copy = *job, *g = &copy; /* a copy that no store can change */
     const ptrdiff_t form = g->near ? g->nx * 1000 + g->step * 100 + g->up * 10 + g->shift : 0;
-    if (SEVENS(g->end - g->begin) && (form == 3110 || form == 3210)) {
-        if (form == 3110)
-            FC_FN(depthwise_near)(g, 7, 3, 1, 1, 0);
-        else
-            FC_FN(depthwise_near)(g, 7, 3, 2, 1, 0);
-        if (g->past_cache) stream_end();
-        return;
-    }
-    switch (form) {
-        case 3110: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 1, 0); break;
-        case 3210: FC_FN(depthwise_near)(g, PIXELS, 3, 2, 1, 0); break;
-        case 3120: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 0); break;
-        case 3121: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 1); break;
-        case 5110: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 1, 0); break;
-        case 5210: FC_FN(depthwise_near)(g, PIXELS, 5, 2, 1, 0); break;
-        case 5120: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 0); break;
-        case 5121: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 1); break;
-        default: FC_FN(depthwise_far)(g);
-    }
+    if (!(g->moments ? FC_FN(depthwise_forward)(g, form, 1) : FC_FN(depthwise_forward)(g, form, 0))) switch (form) {
+            case 3120: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 0, 0); break;
+            case 3121: FC_FN(depthwise_near)(g, PIXELS, 3, 1, 2, 1, 0); break;
+            case 5120: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 0, 0); break;
+            case 5121: FC_FN(depthwise_near)(g, PIXELS, 5, 1, 2, 1, 0); break;
+            default: FC_FN(depthwise_far)(g);
+        }
     if (g->past_cache) stream_end();
 }
 

@@ -191,7 +191,9 @@ typedef struct {
     ptrdiff_t width, first, last, y_pixel, x_pixel;
     const void *const *ahead; /* n_ahead rows of the source to fetch for the next row of outputs */
     ptrdiff_t n_ahead;
+    void *moments; /* NULL, or of each nr channels from `first` on: centre, sums of distances from it, sums of their squares */
     int near, relu;
+    int fresh; /* the row starts the sums */
     int past_cache; /* y is aligned to a vector, a pixel is a multiple of the lanes, and y too large for caches */
 } fc_depthwise_job;
 
