@@ -21,8 +21,8 @@ def save(model_or_state, path: str | os.PathLike, *, metadata: Mapping[str, str]
     Parameters
     ----------
     model_or_state : Module or mapping of str to Tensor or array
-        Of a model that is a chain (nested `Sequential`) of known layers the structure is saved too, whatever its widths, so that
-        `load` gives it back whole. Of any other model only the state is saved.
+        Of a model that is a chain (nested `Sequential`) of layers and blocks of `nn` the structure is saved too, whatever its
+        widths, so that `load` gives it back whole. Of any other model only the state is saved.
     path : path
     metadata : mapping of str to str, optional
         Any text, given back by `load_metadata`.

@@ -9,6 +9,8 @@ from fastcnn import cpu
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.kernels.pixels import Scale, fill_boxes, gather_pixels, map_pixels, scale_channels
 
+from ..guarded import lay
+
 SHAPES = ((5, 1, 7, 9), (4, 3, 5, 6), (3, 2, 1, 33), (2, 17, 3, 3), (2, 100, 2, 5), (1, 3, 40, 40), (0, 3, 4, 4), (3, 0, 4, 4))
 DTYPES = ("u1", "f4", "f8")
 
@@ -121,9 +123,13 @@ def test_gather_pixels_in_rows_of_every_length_and_on_threads():
         for channels in (1, 2, 3, 4, 5):
             x = batch((3, channels, 2, width), "u1", width)
             windows = drawn_windows(rng, 3, 1)
-            windows[0, 0, 2:] = width - 1, -1
-            y = gather_pixels(x, None, windows, [(3, width)], 7)
-            np.testing.assert_array_equal(y, moved_by_definition(x, windows, [(3, width)], 7))
+            windows[0, :, 1], windows[0, 0, 2:], windows[0, 1, 2:] = 1, (width - 1, -1), (0, 1)
+            wanted = moved_by_definition(x, windows, [(3, width)], 7)
+            scaled = Scale(0.5, 1, channels, "u1")
+            for end in ("start", "end"):  # of a page beside which nothing may be read
+                held = lay(x, end, "nhwc")
+                np.testing.assert_array_equal(gather_pixels(held, None, windows, [(3, width)], 7), wanted)
+                np.testing.assert_array_equal(gather_pixels(held, [2, 0], scale=scaled), x[[2, 0]] * 0.5 + 1)
     x, index = batch((20, 3, 64, 64), "u1"), rng.integers(20, size=100)
     scaled, windows = Scale(0.1, 1, 3, "u1"), drawn_windows(rng, 100, 2)
     one, *others = (gather_pixels(x, index, windows, [(64, 64)] * 2, 3, scaled, threads=t) for t in (1, 2, 3))
