@@ -24,7 +24,7 @@ def dropout(x, p=0.5, training=True) -> Tensor:
 
 def _forward(x, case):
     order = memory_order(x)  # the mask lies in memory as x does
-    kept = elementwise.dropout_mask(drawn([x.shape[i] for i in order]), case)
+    kept = elementwise.dropout_mask(drawn((x.size,)), case).reshape([x.shape[i] for i in order])
     kept = kept.transpose([order.index(i) for i in range(x.ndim)])
     scale = 1 / (1 - case) if case < 1 else 0.0
     return elementwise.dropout(x, kept, scale, threads=get_num_threads()), (kept, scale)

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from .operands import as_tensor, memory_order, plain_index, zeros
+from ..kernels import entry, strided
+from ..threads import get_num_threads
+from .operands import as_tensor, is_basic, memory_order, plain_index, zeros
 
 
 def getitem(x, index) -> Tensor:
@@ -26,16 +28,21 @@ def getitem(x, index) -> Tensor:
 
 
 def _forward(x, case):
-    y = x[case]
-    return y, (x.shape, memory_order(x))
+    parts = case if isinstance(case, tuple) else (case,)
+    if not is_basic(parts):
+        entry.refuse("getitem by an array of positions")
+    elif Ellipsis not in parts:  # a view of one element, too
+        case = (*parts, Ellipsis)
+    return x[case], (x.shape, memory_order(x))
 
 
 def _backward(dy, saved, case, needs):
     shape, order = saved
     dx = zeros(shape, dy.dtype, order)
     parts = case if isinstance(case, tuple) else (case,)
-    if any(isinstance(part, (np.ndarray, list)) for part in parts):
+    if not is_basic(parts):
         np.add.at(dx, case, dy)
     else:
-        dx[case] = dy
+        place = dx[case if Ellipsis in parts else (*parts, Ellipsis)]
+        strided.copy_to(place, dy, threads=get_num_threads())
     return (dx,)

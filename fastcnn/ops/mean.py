@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Tensor, record
 from ..kernels import columns, elementwise, entry
 from ..threads import get_num_threads
-from .operands import as_tensor, axes, expanded, memory_order
+from .operands import MOST_AXES, as_tensor, axes, expanded, memory_order
 
 
 def mean(x, dim=None, keepdim=False) -> Tensor:
@@ -27,11 +27,11 @@ def _forward(x, case):
     over, keep = case
     saved = x.shape, memory_order(x)
     count = math.prod(x.shape[i] for i in over)
-    if x.dtype.kind != "f":
-        entry.refuse("a mean of integers")
+    if x.dtype.kind != "f" or x.ndim > MOST_AXES:
+        entry.refuse("a mean of integers or over more than 8 axes")
         with np.errstate(all="ignore"):
             total = x.sum(axis=over, keepdims=keep, dtype=np.float64)
-            return (total / np.float32(count)).astype(np.float32), saved
+            return (total / np.float32(count)).astype(x.dtype if x.dtype.kind == "f" else np.float32), saved
     y = columns.over(x, over, count, threads=get_num_threads())
     return np.expand_dims(y, over) if keep else y, saved
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from ..autograd import FLOATS, Tensor
 from ..errors import ArgumentError, DtypeError, ShapeError
-from ..kernels import columns, entry, memory, strided
+from ..kernels import columns, elementwise, entry, memory, strided
 from ..kernels import select as kernels
 from ..rng import generator
 from ..threads import get_num_threads
@@ -30,6 +30,9 @@ class Moments:
 
     def __init__(self):
         self.values: ndarray | None = None
+
+
+MOST_AXES = 8  # of what kernels take; beyond, NumPy works
 
 
 def as_tensor(op: str, name: str, x) -> Tensor:
@@ -181,6 +184,14 @@ def plain_index(index):
     return index.copy() if isinstance(index, ndarray) else index
 
 
+def is_basic(parts: tuple) -> bool:
+    """Whether indexing with these gives a view: no arrays, lists or booleans."""
+    return all(
+        part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
+        for part in parts
+    )
+
+
 def unbroadcastable(op: str, a, b) -> ShapeError:
     """Return the error for shapes that do not broadcast."""
     return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")
@@ -225,7 +236,10 @@ def sum_to(dy, shape: tuple[int, ...]):
         return dy
     lead = dy.ndim - len(shape)
     repeated = tuple(i + lead for i, size in enumerate(shape) if size == 1 and dy.shape[i + lead] != 1)
-    return columns.over(dy, tuple(range(lead)) + repeated, threads=get_num_threads()).reshape(shape)
+    gone = tuple(range(lead)) + repeated
+    if dy.ndim > MOST_AXES:
+        return dy.sum(axis=gone).reshape(shape)
+    return columns.over(dy, gone, threads=get_num_threads()).reshape(shape)
 
 
 def drawn(shape):
@@ -242,7 +256,7 @@ def drawn(shape):
 
 def expanded(dy, shape: tuple[int, ...], order: tuple[int, ...]):
     """Return a copy of `dy` broadcast to `shape`, whose memory runs in `order`."""
-    dx = memory.empty(tuple(shape[i] for i in order), dy.dtype).transpose([order.index(i) for i in range(len(order))])
+    dx = empty(shape, dy.dtype, order)
     strided.copy_to(dx, dy, threads=get_num_threads())
     return dx
 
@@ -252,7 +266,15 @@ def memory_order(x) -> tuple[int, ...]:
     return tuple(sorted(range(x.ndim), key=lambda i: (-abs(x.strides[i]), i)))
 
 
+def empty(shape: tuple[int, ...], dtype, order: tuple[int, ...]):
+    """An uninitialised array of `shape` whose memory runs in `order` (see `memory_order`)."""
+    memory_shape, places = tuple(shape[i] for i in order), [order.index(i) for i in range(len(order))]
+    return (np.empty if len(shape) > MOST_AXES else memory.empty)(memory_shape, dtype).transpose(places)
+
+
 def zeros(shape, dtype, order: tuple[int, ...]):
     """Zeros of `shape` whose memory runs in `order` (see `memory_order`)."""
+    if entry.current() is not None and dtype in FLOATS:  # otherwise fresh pages are zero already
+        return elementwise.full_like(empty(tuple(shape), dtype, order), 0.0)
     places = [order.index(i) for i in range(len(order))]
     return np.zeros([shape[i] for i in order], dtype=dtype).transpose(places)

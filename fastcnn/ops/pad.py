@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import Tensor, record
+from ..autograd import FLOATS, Tensor, record
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise, strided
 from ..shapes import MAX_SIZE
+from ..threads import get_num_threads
 from .operands import as_tensor, memory_order, number, zeros
 
 
@@ -55,10 +57,11 @@ def _forward(x, case):
     kept = tuple(slice(max(-low, 0), size - max(-high, 0)) for (low, high), size in zip(widths, x.shape, strict=True))
     core = tuple(slice(max(low, 0), max(low, 0) + k.stop - k.start) for (low, _), k in zip(widths, kept, strict=True))
     order, shape = memory_order(x), x.shape
+    threads = get_num_threads()
     y = zeros([low + size + high for (low, high), size in zip(widths, shape, strict=True)], x.dtype, order)
     if value and mode == "constant":
-        y[...] = value
-    y[core] = x[kept]
+        strided.copy_to(y, elementwise.full((), value, x.dtype) if x.dtype in FLOATS else np.array(value, x.dtype))
+    strided.copy_to(y[core], x[kept], threads=threads)
     strips = []  # (axis, position in the border, position that it copies), axis by axis
     if mode != "constant":
         for axis, ((low, high), size) in enumerate(zip(widths, shape, strict=True)):
@@ -68,19 +71,20 @@ def _forward(x, case):
             strips += [(axis, i + low, of(i, size) + low) for i in (*low_places, *high_places)]
         for axis, to, origin in strips:
             at = (slice(None),) * axis
-            y[(*at, to)] = y[(*at, origin)]
+            strided.copy_to(y[(*at, to, ...)], y[(*at, origin, ...)], threads=threads)
     return y, (core, kept, shape, order, strips)
 
 
 def _backward(dy, saved, case, needs):
     core, kept, shape, order, strips = saved
+    threads = get_num_threads()
     if strips:
-        dy = np.array(dy, order="K")
+        dy = strided.copy(dy, threads=threads)
         for axis, to, origin in reversed(strips):
             at = (slice(None),) * axis
-            dy[(*at, origin)] += dy[(*at, to)]
+            elementwise.add_to(dy[(*at, origin, ...)], dy[(*at, to, ...)], threads=threads)
     if all(k == slice(0, size) for k, size in zip(kept, shape, strict=True)):
         return (dy[core],)
     dx = zeros(shape, dy.dtype, order)
-    dx[kept] = dy[core]
+    strided.copy_to(dx[kept], dy[core], threads=threads)
     return (dx,)

@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd import Tensor, record
 from ..kernels import columns, entry
 from ..threads import get_num_threads
-from .operands import as_tensor, axes, expanded, memory_order
+from .operands import MOST_AXES, as_tensor, axes, expanded, memory_order
 
 
 def sum(x, dim=None, keepdim=False) -> Tensor:
@@ -29,8 +29,8 @@ def sum(x, dim=None, keepdim=False) -> Tensor:
 def _forward(x, case):
     over, keep = case
     saved = x.shape, memory_order(x)
-    if x.dtype.kind != "f":
-        entry.refuse("a sum of integers")
+    if x.dtype.kind != "f" or x.ndim > MOST_AXES:
+        entry.refuse("a sum of integers or over more than 8 axes")
         return x.sum(axis=over, keepdims=keep), saved
     y = columns.over(x, over, threads=get_num_threads())
     return np.expand_dims(y, over) if keep else y, saved

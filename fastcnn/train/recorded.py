@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy import ndarray
+from numpy import copyto, ndarray
 
 from ..autograd.mode import mode
 from ..kernels import entry, strided
 from ..threads import get_num_threads
 from .arguments import arrays, rebuilt, tensors
 from .watch import Guard, Watch
+
+SMALL = 1 << 15  # elements; NumPy starts faster, and one thread is enough
 
 
 def watched(function: Callable, args: tuple, options: dict, watch: Watch):
@@ -90,7 +92,10 @@ class Recorded:
         """Run the step on these arguments, and return its result."""
         threads = get_num_threads()
         for place, value in zip(self.inputs, arrays((args, options)), strict=True):
-            strided.copy_to(place, value, threads=threads)
+            if place.size < SMALL:
+                copyto(place, value)
+            else:
+                strided.copy_to(place, value, threads=threads)
         self.recording.replay()
         for tensor, rise in self.versions:
             tensor.version += rise

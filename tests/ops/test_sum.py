@@ -7,7 +7,7 @@ import pytest
 
 from fastcnn import Tensor
 from fastcnn.errors import ArgumentError, DtypeError
-from fastcnn.ops import sum
+from fastcnn.ops import concat, dropout, mean, pad, sum
 
 from .draws import REDUCTIONS, channels_last, gradcheck, real
 
@@ -48,3 +48,15 @@ def test_bad_input(x, dim, error, text):
 def test_integers_and_nothing():
     assert sum([True, True, False]).item() == 2
     assert sum(Tensor(np.zeros((0, 3), np.float32)), 0).data.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("axes", [9, 20])
+def test_more_axes_than_kernels_take(axes):
+    def gradient(*lead):
+        x, w = Tensor(np.arange(1.0, 7.0).reshape(*lead, 2, 3), True), Tensor(np.ones((2, 3)), True)
+        y = concat([pad(x * w, (1, 1), value=2.0), x[..., :1]], -1)
+        (sum(y * y, -1).mean(-1) + mean(dropout(x, 1.0))).backward(np.ones(lead))
+        return x.grad.data.reshape(2, 3), w.grad.data
+
+    for many, few in zip(gradient(*(1,) * (axes - 2)), gradient(), strict=True):
+        np.testing.assert_allclose(many, few, rtol=1e-14)
