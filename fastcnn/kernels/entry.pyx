@@ -78,7 +78,7 @@ cdef class Recording:
     """
 
     cdef Op *ops
-    cdef Py_ssize_t count, room
+    cdef Py_ssize_t count, room, tables  # ops, room for them, and how many only fill tables
     cdef Arena arena
     cdef dict held       # id -> object outside the arena that a job points to
     cdef dict explains   # number of an op -> function that raises when the op stops
@@ -89,7 +89,7 @@ cdef class Recording:
 
     def __cinit__(self):
         self.ops = NULL
-        self.count = self.room = 0
+        self.count = self.room = self.tables = 0
         self.arena = Arena()
         self.memory = fc_new_memory()
         self.held, self.explains, self.calls, self.guards = {}, {}, [], []
@@ -103,7 +103,7 @@ cdef class Recording:
             free(self.ops[i].job)
         free(self.ops)
         self.ops = NULL
-        self.count = self.room = 0
+        self.count = self.room = self.tables = 0
 
     cdef int add(self, Work work, const void *job, size_t size, tuple held, object explain) except -1:
         cdef Op *ops
@@ -142,10 +142,11 @@ cdef class Recording:
             self.add(refill_table, job, sizeof(Refill) + size, (), None)
         finally:
             free(job)
+        self.tables += 1
         return 0
 
     def __len__(self):
-        return self.count
+        return self.count - self.tables
 
     @property
     def size(self):

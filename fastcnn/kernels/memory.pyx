@@ -7,6 +7,8 @@ A thread that captures a step takes its blocks from an Arena: what dies there is
 addresses that the step has seen once are its memory plan.
 """
 
+import numpy as np
+
 cimport cython
 cimport numpy as cnp
 from libc.stdlib cimport free, malloc
@@ -240,6 +242,8 @@ cdef object empty_like_shape(tuple shape, int typenum):
     cdef size_t size = 4
     cdef Block b
     cdef object array
+    if n > 8:
+        return np.empty(shape, cnp.PyArray_DescrFromType(typenum))
     if typenum != cnp.NPY_FLOAT:
         size = (<cnp.dtype>cnp.PyArray_DescrFromType(typenum)).itemsize
     for i in range(n):

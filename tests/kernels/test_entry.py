@@ -11,6 +11,7 @@ import pytest
 from fastcnn import kernels
 from fastcnn.errors import StateError
 from fastcnn.kernels import columns, elementwise, entry, memory, pixels, relu, strided
+from fastcnn.shapes import pool2d_case
 
 from .. import harness
 from ..cases import CASES
@@ -95,6 +96,33 @@ def test_memory_of_a_recording_is_its_own():
     before = [z.copy() for z in others]
     recording.replay()
     assert (y == 4).all() and all(np.array_equal(a, b) for a, b in zip(others, before, strict=True))
+
+
+def test_tables_are_written_anew():
+    """What Python tells a kernel lies in memory that earlier calls of the step had."""
+    case = pool2d_case((1, 2, 6, 6), 3, 2, 1, 1, False, op="max_pool2d")
+    x = np.random.default_rng(0).standard_normal((1, 6, 6, 2), np.float32).transpose(0, 3, 1, 2)
+
+    def step():
+        for size in range(16, 512, 16):
+            elementwise.full((size,), 7.0, np.float32)
+        return kernels.max_pool2d_forward(x, case)[0]
+
+    recording, y = recorded(step)
+    assert len(recording) == 32
+    for sign in (-1, 1):
+        x *= sign
+        recording.replay()
+        assert np.array_equal(y, step())
+
+
+def test_numpy_arrays_tell_when_they_were_made():
+    before = np.ones(3, np.float32)
+    recording, (inside, y) = recorded(lambda: (before * 2, elementwise.add(before, before)))
+    assert recording.foreign(inside) and recording.foreign(inside[1:])
+    assert not any(recording.foreign(a) for a in (before, y, before * 2))
+    other, inside = recorded(lambda: before * 2)
+    assert other.foreign(inside) and not recording.foreign(inside)
 
 
 def test_functions_run_at_their_place():
