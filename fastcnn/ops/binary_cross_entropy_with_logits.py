@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import ShapeError
+from ..kernels import entry
 from ..kernels import select as kernels
 from .losses import alike, checked_reduction, reduced, share
 from .operands import same_dtype
@@ -47,6 +48,7 @@ def binary_cross_entropy_with_logits(x, target, weight=None, *, reduction="mean"
 def _forward(x, t, w, pos, case):
     if w is None and pos is None:
         return kernels.loss_forward(x, t, "logits", reduction=case), (x, t, w, pos, None)
+    entry.refuse("binary_cross_entropy_with_logits with weights")
     e = np.exp(-np.abs(x))
     # log(1 + exp(-x)) = log(1 + e) + max(-x, 0)
     softplus = np.log1p(e) + np.maximum(-x, 0)

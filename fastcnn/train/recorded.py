@@ -66,22 +66,22 @@ class Recorded:
         recording.stop()
         self.guard = Guard(watch, earlier, own)
         self.refused = watch.refused or recording.refused or self.guard.moved() or watch.strange(earlier, own)
-        self.refused = self.refused or self._foreign(result)
-        if self.refused is not None:
-            recording.close()
-            self.inputs = []
-            return result
-        self.result, self.size = result, recording.size + sum(x.nbytes for x in self.inputs)
-        self.versions = [(t, t.version - version) for t, version in watch.versions.values() if t.version != version]
         # A leaf that is no argument keeps the gradient that the step gave it, or lost.
         touched = {key: leaf for key, (leaf, _) in watch.gradients.items()}
         touched |= {key: watch.leaves[key] for key, grad in watch.before.items() if watch.leaves[key].grad is not grad}
         self.gradients = [(leaf, leaf.grad) for leaf in touched.values()]
+        self.refused = self.refused or self._foreign((result, [gradient for _, gradient in self.gradients]))
+        if self.refused is not None:
+            recording.close()
+            self.inputs, self.gradients = [], []
+            return result
+        self.result, self.size = result, recording.size + sum(x.nbytes for x in self.inputs)
+        self.versions = [(t, t.version - version) for t, version in watch.versions.values() if t.version != version]
         return self._copied()
 
-    def _foreign(self, result) -> str | None:
+    def _foreign(self, results) -> str | None:
         """Return what NumPy made during the step: a replay would meet its old values."""
-        loose = [x for x in (*self.recording.outside, *arrays(result)) if self.recording.foreign(x)]
+        loose = [x for x in (*self.recording.outside, *arrays(results)) if self.recording.foreign(x)]
         return f"an array of shape {loose[0].shape}, {loose[0].dtype}, that NumPy made during the step" if loose else None
 
     def broken(self) -> str | None:

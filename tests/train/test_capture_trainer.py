@@ -1,4 +1,4 @@
-"""tests.train.test_capture_trainer: the Trainer with captured steps: the same bits, errors and resumed runs as without."""
+"""tests.train.test_capture_trainer: the Trainer with captured steps: the bits, errors and resumed runs as without; evaluation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn import train
+from fastcnn import nn, train
 from fastcnn.errors import CaptureWarning, StateError
 
 from .runs import RECIPES, Run, digest
@@ -81,3 +81,18 @@ def test_a_loss_that_cannot_be_captured():
         assert len(texts) == capture and all("because of exp" in text for text in texts)
         runs.append(run.digest())
     assert runs[0] == runs[1]
+
+
+def test_evaluation_without_gradients():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).eval()
+
+    @fc.capture
+    @fc.no_grad()
+    def predict(x):
+        return {"logits": model(x), "x": [x]}
+
+    for i in range(4):
+        x = np.full((2, 4), i, np.float32)
+        found = predict(x)
+        assert np.array_equal(found["logits"].data, model(x).data) and np.array_equal(found["x"][0], x)
+    assert predict.report().replayed == 2
