@@ -255,7 +255,7 @@ cdef object scatter(cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssi
     p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
     p.splits = channel_splits(p.u, batch, channels, p.threads)
     p.tasks = batch * p.splits
-    emit(scatter_all, &p, sizeof(p), (dx, dy, index, rows, cols))
+    emit(scatter_all, &p, sizeof(p), (dx, dy, index, rows.memory, cols.memory))
     return dx
 
 

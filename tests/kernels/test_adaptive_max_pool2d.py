@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastcnn import kernels
+from fastcnn.kernels import elementwise, entry
+
 from .. import harness
 from ..cases import ADAPTIVE_MAX, LAYOUT_ROWS, LAYOUTS
 
@@ -42,3 +45,22 @@ def test_ties_and_special_values(value):
         for impl in harness.implementations(OPS[0]):
             for isa in harness.ISAS:
                 harness.check_arguments(OPS[0], impl, case, (x, case[1]), isa=isa, exact=True)
+
+
+def test_a_replay_finds_its_tables_again():
+    """Arrays that died before in the step had the memory of the tables, which a replay writes anew."""
+    x, large = np.random.default_rng(0).standard_normal((2, 16, 40, 40), np.float32), np.full(64, 1e30, np.float32)
+
+    def step():
+        earlier = [elementwise.add(large[:size], np.float32(1)) for size in range(4, 65, 4) for _ in range(8)]
+        del earlier
+        y, index = kernels.adaptive_max_pool2d_forward(x, (2, 3))
+        return kernels.adaptive_max_pool2d_backward(y, index, x.shape)
+
+    recording = entry.Recording()
+    recording.start()
+    dx = step()
+    recording.stop()
+    x[...] = np.random.default_rng(1).standard_normal(x.shape)
+    recording.replay()
+    np.testing.assert_array_equal(dx, step())
