@@ -52,12 +52,19 @@ def arrays(shapes: tuple[tuple[int, ...], ...], smoke: bool) -> list[np.ndarray]
     return [layers.channels_last(a) if a.ndim == 4 else a for a in drawn]
 
 
+def gradient(shape: tuple[int, ...]) -> np.ndarray:
+    """Return what `training` goes back with."""
+    return np.asarray(np.random.default_rng(1).standard_normal(shape))
+
+
 def work(function: Callable, values: list[np.ndarray], training: bool) -> Callable[[], object]:
     """Return the call that is timed; it gives the result, or the gradient of the first argument."""
     tensors = [fc.tensor(a, requires_grad=training) for a in values]
     if not training:
         return lambda: function(*tensors).data
-    dy = np.ones_like(function(*tensors).data)
+    y = function(*tensors).data
+    dy = gradient(y.shape).astype(y.dtype)
+    dy = layers.channels_last(dy) if dy.ndim == 4 else dy
 
     def both():
         for t in tensors:
@@ -75,7 +82,7 @@ def compare(name: str, function: Callable, shapes, training: bool, table: str, v
     check.close(np.asarray(run()), np.asarray(wide, dtype=np.float64), 1e-4, name)
     others = {}
     if with_peers:
-        others = peers.load("torch_ops").work(name, values, training)
+        others = peers.load("torch_ops").work(name, values, gradient if training else None)
         check.close(next(iter(others.values()))().detach().numpy(), np.asarray(wide, dtype=np.float64), 1e-4, name)
     row = f"{name} {'training' if training else 'forward'}"
     versus(run, others, work={"bytes": sum(a.nbytes for a in values)}, table=table, row=row)

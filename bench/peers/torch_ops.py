@@ -37,8 +37,8 @@ FUNCTIONS: dict[str, Callable] = {
 }
 
 
-def work(name: str, values: list[np.ndarray], training: bool) -> dict[str, Callable[[], torch.Tensor]]:
-    """Return the calls that are timed; they give the result, or the gradient of the first argument."""
+def work(name: str, values: list[np.ndarray], gradient: Callable | None) -> dict[str, Callable[[], torch.Tensor]]:
+    """Return the calls that are timed: of the result, or of the gradient of the first argument, from `gradient(shape)` back."""
     images = values[0].ndim == 4
     made = {}
     for title, memory in FORMATS.items() if images else (("PyTorch", torch.contiguous_format),):
@@ -46,16 +46,18 @@ def work(name: str, values: list[np.ndarray], training: bool) -> dict[str, Calla
             torch.tensor(np.ascontiguousarray(a)).contiguous(memory_format=memory if a.ndim == 4 else torch.contiguous_format)
             for a in values
         ]
-        made[title] = call(FUNCTIONS[name], tensors, training)
+        made[title] = call(FUNCTIONS[name], tensors, gradient, memory)
     return made
 
 
-def call(function: Callable, tensors: list[torch.Tensor], training: bool) -> Callable[[], torch.Tensor]:
-    if not training:
+def call(function: Callable, tensors: list[torch.Tensor], gradient: Callable | None, memory) -> Callable[[], torch.Tensor]:
+    if gradient is None:
         return lambda: function(*tensors)
     for t in tensors:
         t.requires_grad_()
-    dy = torch.ones_like(function(*tensors))
+    y = function(*tensors)
+    dy = torch.tensor(gradient(tuple(y.shape)), dtype=y.dtype)
+    dy = dy.contiguous(memory_format=memory) if dy.ndim == 4 else dy
 
     def both():
         for t in tensors:
