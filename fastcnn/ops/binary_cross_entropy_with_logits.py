@@ -61,6 +61,8 @@ def _backward(dy, saved, case, needs):
     x, t, w, pos, e = saved
     if e is None:
         dx = kernels.loss_backward(dy, x, t, "logits", reduction=case) if needs[0] else None
+        if needs[1]:
+            entry.refuse("binary_cross_entropy_with_logits: the gradient of the target")
         return dx, -x * share(dy, case, x.size) if needs[1] else None
     dloss = share(dy, case, x.size) if w is None else share(dy, case, x.size) * w
     dx = dt = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
 from ..kernels import select as kernels
-from .losses import alike, checked_reduction
+from .losses import alike, checked_reduction, opposite
 from .operands import number
 
 
@@ -40,4 +40,4 @@ def _forward(x, t, case):
 def _backward(dy, saved, case, needs):
     reduction, delta = case
     dx = kernels.loss_backward(dy, *saved, "huber", delta, reduction=reduction)
-    return dx, -dx if needs[1] else None
+    return dx, opposite(dx) if needs[1] else None

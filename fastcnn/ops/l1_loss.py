@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd import Tensor, record
 from ..kernels import select as kernels
-from .losses import alike, checked_reduction
+from .losses import alike, checked_reduction, opposite
 
 
 def l1_loss(x, target, *, reduction="mean") -> Tensor:
@@ -32,4 +32,4 @@ def _forward(x, t, case):
 
 def _backward(dy, saved, case, needs):
     dx = kernels.loss_backward(dy, *saved, "absolute", reduction=case)
-    return dx, -dx if needs[1] else None
+    return dx, opposite(dx) if needs[1] else None

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise
+from ..threads import get_num_threads
 from .operands import as_tensor, float_tensor, reshaped, same_dtype
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -41,6 +43,11 @@ def reduced(each, reduction: str, count=None):
         return total
     count = each.size if count is None else count
     return total / total.dtype.type(count) if count else total.dtype.type(np.nan)
+
+
+def opposite(dx):
+    """The gradient of the other side of a difference."""
+    return elementwise.mul(dx, -1, threads=get_num_threads())
 
 
 def share(dy, reduction: str, count):

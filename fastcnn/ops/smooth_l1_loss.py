@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd import Tensor, record
 from ..kernels import select as kernels
-from .losses import alike, checked_reduction
+from .losses import alike, checked_reduction, opposite
 from .operands import number
 
 
@@ -39,4 +39,4 @@ def _backward(dy, saved, case, needs):
     reduction, beta = case
     how = ("huber", beta, 1 / beta, reduction) if beta else ("absolute", 0.0, 1.0, reduction)
     dx = kernels.loss_backward(dy, *saved, *how)
-    return dx, -dx if needs[1] else None
+    return dx, opposite(dx) if needs[1] else None
