@@ -45,6 +45,13 @@ INLINE void FC_FN(winograd_a5)(vec out[3], const vec m[5], real a, real b) {
     out[2] = splat(a * a) * sa + splat(b * b) * m[3] + m[4];
 }
 
+/* One call for each kind of tile, with the number of lines and columns of its points. */
+#define FC_EACH_KIND(f, ...)                            \
+    f(__VA_ARGS__, blk->start[0], blk->start[1], 5, 6); \
+    f(__VA_ARGS__, blk->start[1], blk->start[2], 6, 6); \
+    f(__VA_ARGS__, blk->start[2], blk->start[3], 6, 5); \
+    f(__VA_ARGS__, blk->start[3], blk->start[4], 5, 5)
+
 /* Slice of line i of the points of a tile with `lines` of them: five skip -b. */
 #define FC_POINT(i, lines) ((i) + ((lines) == 5 && (i) == 4))
 
@@ -213,11 +220,7 @@ INLINE void FC_FN(winograd_input_kind)(real *v_, const real *x_, const fc_winogr
 
 /* v[xi][t][channel] = B^T d B; channels up to the next multiple of the lanes are written (as zero). */
 static void FC_FN(winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) {
-    const ptrdiff_t *start = blk->start;
-    FC_FN(winograd_input_kind)(v, x, blk, p, start[0], start[1], 5, 6);
-    FC_FN(winograd_input_kind)(v, x, blk, p, start[1], start[2], 6, 6);
-    FC_FN(winograd_input_kind)(v, x, blk, p, start[2], start[3], 6, 5);
-    FC_FN(winograd_input_kind)(v, x, blk, p, start[3], start[4], 5, 5);
+    FC_EACH_KIND(FC_FN(winograd_input_kind), v, x, blk, p);
 }
 
 /* Add the outputs of a tile, as they were just stored, to the moments of its part: [centre, sum of distances, sum of their squares]
@@ -291,12 +294,15 @@ static void FC_FN(square_product)(void *c_, const void *a_, const void *b_, ptrd
         for (; t < rows; t++) FC_FN(square_rows)(c + t * LANES, a + t * LANES, b, 1);
 }
 
-/* One tile and one vector of channels; `next` is how far the tile that follows stands from it. */
+/* One tile and one vector of channels; `next` is how far the tile that follows stands from it. A whole tile that does not
+ * open its part adds its moments from registers: what was just stored is slow to come back. */
 INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int relu, const fc_winograd_block *blk, ptrdiff_t next,
-                                        ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, const int ny, const int nx) {
+                                        ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, real *acc, const int sums,
+                                        const int ny, const int nx) {
     const FC_FN(steps) line = FC_FN(steps_of)(6 * blk->slice), row = FC_FN(steps_of)(blk->row_stride);
     const FC_FN(steps) pixel = FC_FN(steps_of)(blk->pixel_stride);
-    vec half[4][6];
+    const vec centre = sums ? load(acc) : splat(0);
+    vec half[4][6], sum = splat(0), square = splat(0);
     UNROLL
     for (int k = 0; k < nx; k++) {
         const real *from = m + FC_POINT(k, nx) * blk->slice, *ahead = from + 2 * blk->row;
@@ -327,9 +333,20 @@ INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int rel
             FC_FN(winograd_a5)(out, half[i], a, b);
         UNROLL
         for (int k = 0; k < nx - 2; k++) {
-            const vec r = out[k] + add;
-            if (k < cols) store_part(FC_FN(step)(y + i * blk->row_stride, pixel, k), relu ? relu_vec(r) : r, n);
+            out[k] += add;
+            if (relu) out[k] = relu_vec(out[k]);
+            if (k < cols) store_part(FC_FN(step)(y + i * blk->row_stride, pixel, k), out[k], n);
+            out[k] -= centre;
         }
+        if (sums) {
+            const vec wide = nx == 6 ? out[3] : splat(0);
+            sum += (out[0] + out[1]) + (out[2] + wide);
+            square += (out[0] * out[0] + out[1] * out[1]) + (out[2] * out[2] + wide * wide);
+        }
+    }
+    if (sums) {
+        store(acc + NR, load(acc + NR) + sum);
+        store(acc + 2 * NR, load(acc + 2 * NR) + square);
     }
 }
 
@@ -348,15 +365,15 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
             const real *m = m_ + t * blk->row + c;
             real *y = y_ + at.image * blk->batch_stride + at.y * blk->row_stride + at.x * blk->pixel_stride + c;
             real *acc = moments ? moments + at.part * 3 * NR + c : NULL;
-            if (rows == ny - 2 && cols == nx - 2 && left >= LANES) {
-                const vec add = bias ? load(bias + c) : splat(0);
-                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, ny, nx);
-                if (acc) FC_FN(winograd_tile_moments)(acc, y, blk, ny - 2, nx - 2, LANES, at.opens);
-            } else {
-                const vec add = bias ? load_part(bias + c, left) : splat(0);
-                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, rows, cols, left, a, b, ny, nx);
-                if (acc) FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, at.opens);
-            }
+            const int whole = rows == ny - 2 && cols == nx - 2 && left >= LANES, opens = acc && at.opens;
+            const vec add = bias ? load_part(bias + c, left) : splat(0);
+            if (whole && acc && !opens)
+                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, acc, 1, ny, nx);
+            else if (whole)
+                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, NULL, 0, ny, nx);
+            else
+                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, rows, cols, left, a, b, NULL, 0, ny, nx);
+            if (acc && (opens || !whole)) FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, opens);
         }
     }
 }
@@ -364,11 +381,7 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
 /* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image; moments[part][3][NR] of y unless NULL. */
 static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments,
                                    const fc_winograd_block *blk, const fc_winograd_points *p) {
-    const ptrdiff_t *start = blk->start;
-    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[0], start[1], 5, 6);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[1], start[2], 6, 6);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[2], start[3], 6, 5);
-    FC_FN(winograd_output_kind)(y, m, bias, relu, moments, blk, p, start[3], start[4], 5, 5);
+    FC_EACH_KIND(FC_FN(winograd_output_kind), y, m, bias, relu, moments, blk, p);
 }
 
 /* G' d for the weight gradient F(3x3,4x4): 4 -> 6. */
@@ -450,11 +463,7 @@ INLINE void FC_FN(winograd_dy_kind)(real *v_, const real *dy_, const fc_winograd
 
 /* v[xi][t][channel] = G' dy G'^T of the tiles of dy; they are clipped at the right and bottom border. */
 static void FC_FN(winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) {
-    const ptrdiff_t *start = blk->start;
-    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[0], start[1], 5, 6);
-    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[1], start[2], 6, 6);
-    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[2], start[3], 6, 5);
-    FC_FN(winograd_dy_kind)(v, dy, blk, p, start[3], start[4], 5, 5);
+    FC_EACH_KIND(FC_FN(winograd_dy_kind), v, dy, blk, p);
 }
 
 /* A'^T m: 6 -> 3. */
@@ -487,3 +496,4 @@ static void FC_FN(winograd_dw)(void *panel_, ptrdiff_t panel_tap, const void *m_
     }
 }
 #undef FC_POINT
+#undef FC_EACH_KIND
