@@ -14,7 +14,7 @@ from libc.string cimport memset
 from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
-from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, team
+from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, shared_out, team
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
@@ -48,7 +48,7 @@ cdef struct Correlation:
     int threads                                        # asked for
     Moments moments                                    # of dst
     # derived by `plan`
-    bint pack                                          # copy windows to scratch
+    bint pack, by_share                                # copy windows to scratch; each thread has panels of its own
     Py_ssize_t pixel, row, cols                        # of the window: strides of a pixel and a row, columns
     Py_ssize_t rows, blocks, splits                    # output rows in a block, blocks in an image, parts of the panels
     Py_ssize_t nseg, kseg, n_panels
@@ -84,7 +84,9 @@ cdef void plan(Correlation *p) noexcept nogil:
         p.blocks = min(p.oh, (images * p.blocks + shares - 1) // shares * shares)
     p.rows = (p.oh + p.blocks - 1) // p.blocks
     p.blocks = (p.oh + p.rows - 1) // p.rows
-    p.splits = 1
+    p.by_share = p.groups == 1 and shared_out(p.n_panels, <double>p.n_out * p.ny * p.nx * p.depth * u.item,
+                                              <double>p.batch * p.s_batch * u.item / (p.sx * p.sy), p.threads)
+    p.splits = p.threads if p.by_share else 1
     while images * p.blocks * p.splits < 2 * p.threads and p.splits * 2 <= p.n_panels and p.threads > 1:
         p.splits *= 2
     p.window_bytes = apart(((p.rows - 1) * p.sy + span(p.ty, p.ny) + 1) * p.cols * p.pixel * u.item) if p.pack else 0
@@ -158,8 +160,11 @@ cdef int correlate_all(const void *job) noexcept nogil:
 
 
 cdef void correlate_task(const Correlation *p, Py_ssize_t t) noexcept nogil:
-    cdef Py_ssize_t split = t % p.splits, g = t // p.splits % p.groups, blk = t // p.splits // p.groups % p.blocks
-    correlate_block(p, p.windows + threadid() * p.window_bytes, t // p.splits // p.groups // p.blocks, g, blk * p.rows,
+    cdef Py_ssize_t split = t % p.splits, rest = t // p.splits, g, blk
+    if p.by_share:
+        split, rest = t // (p.batch * p.blocks), t % (p.batch * p.blocks)
+    g, blk = rest % p.groups, rest // p.groups % p.blocks
+    correlate_block(p, p.windows + threadid() * p.window_bytes, rest // p.groups // p.blocks, g, blk * p.rows,
                     min(p.oh, (blk + 1) * p.rows), split * p.n_panels // p.splits, (split + 1) * p.n_panels // p.splits)
 
 

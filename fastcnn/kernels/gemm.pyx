@@ -25,8 +25,18 @@ cdef enum:
     PANEL_A_BYTES = 2 << 20     # below this, a is small enough to be read anew for each panel: from L3, at 16 operations a byte
     CACHE_BYTES = 32 << 20  # of c, as in kernels.layout: from here on past the caches (16 -> 96 channels, 77 MB: 4.6 -> 2.9 ms)
     MOMENT_TILES = 32     # of rows in a chunk of moments, at most: their sums are in the precision of c
+    SHARE_BYTES = 64 * 1024  # of packed panels, from which on it matters which core has written them
     MAX_THREADS = 256
     SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
+
+
+cdef bint shared_out(Py_ssize_t panels, double panel_bytes, double image_bytes, int threads) noexcept nogil:
+    """Should each thread have panels of its own, which it packs, rather than rows of its own?
+
+    What one core has just written another reads slowly; an image that both read comes from L3.
+    """
+    return (threads > 1 and panels >= threads and (panels % threads == 0 or panels >= 8 * threads)
+            and panel_bytes >= SHARE_BYTES and 4 * panel_bytes >= image_bytes)
 
 
 cdef int team(double macs, int threads) noexcept nogil:
@@ -162,6 +172,8 @@ cdef int by_rows(const void *job) noexcept nogil:
     cdef const Gemm *g = <const Gemm *>job
     cdef Py_ssize_t blocks = (g.m + g.mc - 1) // g.mc, splits = 1, k0 = 0, kc, p, t
     cdef unsigned long long floats = 0
+    if g.by_share:
+        splits = g.threads
     while blocks * splits < g.threads and splits * 2 <= g.n_panels:
         splits *= 2
     while k0 < g.k:
@@ -171,8 +183,9 @@ cdef int by_rows(const void *job) noexcept nogil:
         with parallel(num_threads=g.threads):
             floats = fc_flush()
             for t in prange(blocks * splits, schedule="static"):
-                rows_task(g, g.rows + threadid() * g.rows_bytes, t // splits * g.mc, t % splits * g.n_panels // splits,
-                          (t % splits + 1) * g.n_panels // splits, k0, kc)
+                p = t // blocks if g.by_share else t % splits
+                rows_task(g, g.rows + threadid() * g.rows_bytes, (t % blocks if g.by_share else t // splits) * g.mc,
+                          p * g.n_panels // splits, (p + 1) * g.n_panels // splits, k0, kc)
             fc_restore(floats)
         k0 += kc
     merge_chunks(g)
@@ -207,6 +220,7 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     blocks = ((g.m + g.mc - 1) // g.mc + g.threads - 1) // g.threads * g.threads  # as many for each thread, all alike
     g.mc = max(u.mr, (g.m + blocks - 1) // blocks) if g.moments.out == NULL else g.chunk
     g.pack_a = g.n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
+    g.by_share = shared_out(g.n_panels, <double>g.n * g.k * u.item, <double>g.m * g.k * u.item, g.threads)
     g.rows_bytes = apart(g.mc * (KC + 16) * u.item) if g.pack_a else 0
     panels = block(g.n_panels * g.kc * u.nr * u.item)
     rows = block(g.threads * g.rows_bytes)

@@ -18,7 +18,7 @@ from ..cases import CASES
 from ..problems import PROBLEMS
 
 RUN = 16384  # values of one task of an elementwise kernel
-THROUGH_ENTRY = [op for op in PROBLEMS if op != "gemm"]
+THROUGH_ENTRY = list(PROBLEMS)
 
 
 @pytest.mark.parametrize("op", THROUGH_ENTRY)
