@@ -63,12 +63,12 @@ def _products(side: int) -> int:
 
 # Nanoseconds of one AVX-512 core at 240 GFLOP/s for an element of the transformed images, of the transformed weights or
 # gradient, and of the weights that direct convolution packs. Fitted to 37 shapes of 1 to 512 channels and 2 to 224 pixels on two
-# threads. The estimate names the faster of both in all of forward and data, and in all but three of weight: 8-64@56 b16,
-# 512@7 b1 and 8@32 b128, where Winograd ran at 0.85, 0.92 and 1.16 times direct's speed.
+# threads; the first column again, to 30 shapes of few channels, when the transforms became faster. Of these 90 estimates five
+# name the slower one, which runs at 0.92 to 0.99 times the speed of the other.
 COSTS = {
-    "conv2d_forward": (0.1, 0.1, 0.9),
-    "conv2d_backward_data": (0.1, 0.1, 0.9),
-    "conv2d_backward_weight": (0.12, 0.08, 0.1),
+    "conv2d_forward": (0.08, 0.1, 0.9),
+    "conv2d_backward_data": (0.08, 0.1, 0.9),
+    "conv2d_backward_weight": (0.08, 0.08, 0.1),
 }
 
 
