@@ -3,41 +3,54 @@
  * A row may hold several pixels (`width` is then a multiple of the channels, and the coefficients are repeated to `width`):
  * that is how few channels still fill vectors. Per column: y = (x - mean) * scale + shift, scale = weight / sqrt(var + eps). */
 
-INLINE void FC_FN(moments_piece)(real *acc, ptrdiff_t width, const real *x, ptrdiff_t stride, ptrdiff_t n, const int rows) {
-    const vec centre = load_part(acc, n);
-    vec d[4];
+INLINE void FC_FN(moments_strip)(double *mean, double *m2, const real *x, ptrdiff_t rows, ptrdiff_t stride, double over,
+                                 ptrdiff_t n, const int vectors) {
+    vec centre[FC_FN(abreast)], sum[FC_FN(abreast)] = {{0}}, square[FC_FN(abreast)] = {{0}};
     UNROLL
-    for (int k = 0; k < rows; k++) d[k] = load_part(x + k * stride, n) - centre;
-    real *sum = acc + width, *square = sum + width;
-    store_part(sum, load_part(sum, n) + (rows == 1 ? d[0] : (d[0] + d[1]) + (d[2] + d[3])), n);
-    const vec sq = rows == 1 ? d[0] * d[0] : (d[0] * d[0] + d[1] * d[1]) + (d[2] * d[2] + d[3] * d[3]);
-    store_part(square, load_part(square, n) + sq, n);
+    for (int k = 0; k < vectors; k++) {
+        real first[FC_VBYTES / sizeof(real)] = {0};
+        for (ptrdiff_t i = 0; i < n; i++) first[i] = (real)(mean[k * LANES + i] / over);
+        centre[k] = load(first);
+    }
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        UNROLL
+        for (int k = 0; k < vectors; k++) {
+            const vec d = load_part(x + r * stride + k * LANES, n) - centre[k];
+            sum[k] += d;
+            square[k] += d * d;
+        }
+    }
+    UNROLL
+    for (int k = 0; k < vectors; k++) {
+        double at[FC_VBYTES / sizeof(real)], all[FC_VBYTES / sizeof(real)], squares[FC_VBYTES / sizeof(real)];
+        FC_FN(put_wide)(at, centre[k], n);
+        FC_FN(put_wide)(all, sum[k], n);
+        FC_FN(put_wide)(squares, square[k], n);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const double rest = all[i] / (double)rows;
+            mean[k * LANES + i] = at[i] + rest;
+            m2[k * LANES + i] = squares[i] - rest * all[i];
+        }
+    }
 }
 
-INLINE void FC_FN(moments_row)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t width, const int rows) {
-    ptrdiff_t j = 0;
-    for (; j + LANES <= width; j += LANES) FC_FN(moments_piece)(acc + j, width, x + j, stride, LANES, rows);
-    if (j < width) FC_FN(moments_piece)(acc + j, width, x + j, stride, width - j, rows);
-}
-
-/* Mean and centred sum of squares of each column, by the distances from a centre. The centre is the mean of the first eighth of
- * the rows: by convexity (centre - mean)^2 <= 8 var, so the correction at the end costs at most 4 bits of the sum, whatever the
- * values are. `scratch` holds 3 * width values. */
+/* Mean and centred sum of squares of each column, by the distances from a centre. The centre is the mean of the first 2^k rows, a
+ * sixteenth of all at least: by convexity (centre - mean)^2 <= 16 var, so the correction at the end costs at most 5 bits of the
+ * sum, whatever the values are; and the mean of integers is exact. */
 static void FC_FN(moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width,
                            ptrdiff_t stride) {
-    real *acc = scratch; /* centre, sum of distances, sum of their squares */
-    ptrdiff_t r = 0, first = (rows + 7) / 8 < 8 ? 8 : (rows + 7) / 8;
-    if (first > rows) first = rows;
-    FC_FN(column_sums)(mean, acc, x, first, width, stride);
-    for (ptrdiff_t j = 0; j < width; j++) acc[j] = (real)(mean[j] / (double)first);
-    memset(acc + width, 0, (size_t)(2 * width) * sizeof(real));
-    for (; r + 4 <= rows; r += 4) FC_FN(moments_row)(acc, (const real *)x + r * stride, stride, width, 4);
-    for (; r < rows; r++) FC_FN(moments_row)(acc, (const real *)x + r * stride, stride, width, 1);
-    for (ptrdiff_t j = 0; j < width; j++) {
-        const double sum = (double)acc[width + j], rest = sum / (double)rows;
-        mean[j] = (double)acc[j] + rest;
-        m2[j] = (double)acc[2 * width + j] - rest * sum;
-    }
+    ptrdiff_t first = 1;
+    while (2 * first <= rows && (first < 8 || 16 * first <= rows)) first *= 2;
+    const ptrdiff_t strip = FC_FN(abreast) * LANES;
+    const real *at = x;
+    ptrdiff_t j = 0;
+    FC_FN(column_sums)(mean, scratch, x, first, width, stride);
+    for (; j + strip <= width; j += strip)
+        FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, FC_FN(abreast));
+    for (; j + strip / 2 <= width; j += strip / 2)
+        FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, FC_FN(abreast) / 2);
+    for (; j + LANES <= width; j += LANES) FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, 1);
+    if (j < width) FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, width - j, 1);
 }
 
 /* Merge blocks of moments, block b over count[b] values: mean = sum n_b mean_b / N, m2 = sum m2_b + n_b (mean_b - mean)^2. */
@@ -94,31 +107,21 @@ INLINE void FC_FN(norm_store)(const fc_norm_job *f, ptrdiff_t at, vec v, ptrdiff
         store_part((real *)f->out + at, v, n);
 }
 
-/* One vector of columns of `rows` rows: the coefficients are loaded once for all. */
-INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows, const int residual,
-                              const int relu) {
+INLINE void FC_FN(norm_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int residual, const int relu) {
     const coefficients c = FC_FN(coefficients_at)(f, j, n, 0);
-    UNROLL
-    for (int k = 0; k < rows; k++) {
-        const ptrdiff_t here = at + k * f->width + j;
-        vec y = FC_FN(normalised)(&c, load_part((const real *)f->x + here, n));
-        if (residual) y += load_part((const real *)f->residual + here, n);
-        FC_FN(norm_store)(f, here, relu ? FC_FN(clipped)(&c, y) : y, n);
-    }
+    vec y = FC_FN(normalised)(&c, load_part((const real *)f->x + at + j, n));
+    if (residual) y += load_part((const real *)f->residual + at + j, n);
+    FC_FN(norm_store)(f, at + j, relu ? FC_FN(clipped)(&c, y) : y, n);
 }
 
-INLINE void FC_FN(norm_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int residual,
-                             const int relu) {
-    ptrdiff_t j = 0;
-    for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at, j, LANES, rows, residual, relu);
-    if (j < width) FC_FN(norm_piece)(f, at, j, width - j, rows, residual, relu);
-}
-
+/* Vector by vector in the order of memory: several rows abreast would load the coefficients once for all, and slow the memory. */
 INLINE void FC_FN(norm_forward_as)(const fc_norm_job *f, const int residual, const int relu) {
-    ptrdiff_t at = 0;
-    for (; at + 4 * f->width <= f->n; at += 4 * f->width) FC_FN(norm_rows)(f, at, f->width, 4, residual, relu);
-    for (; at + f->width <= f->n; at += f->width) FC_FN(norm_rows)(f, at, f->width, 1, residual, relu);
-    if (at < f->n) FC_FN(norm_rows)(f, at, f->n - at, 1, residual, relu);
+    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
+        const ptrdiff_t width = f->width < f->n - at ? f->width : f->n - at;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= width; j += LANES) FC_FN(norm_piece)(f, at, j, LANES, residual, relu);
+        if (j < width) FC_FN(norm_piece)(f, at, j, width - j, residual, relu);
+    }
     if (f->past_cache) stream_end();
 }
 
@@ -150,74 +153,62 @@ INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptr
     return masked;
 }
 
-INLINE void FC_FN(norm_sums_piece)(const fc_norm_job *f, ptrdiff_t r, ptrdiff_t j, ptrdiff_t n, const int mask, const int rows) {
-    real *sum = (real *)f->scratch + j, *product = sum + f->width;
-    const coefficients c = FC_FN(coefficients_at)(f, j, n, 0);
-    vec a[4], b[4];
+/* The columns of `vectors` vectors, whose sums stay in registers. */
+INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, double *sums, double *products, const int mask,
+                                   const int vectors) {
+    coefficients c[FC_FN(abreast)];
+    vec sum[FC_FN(abreast)] = {{0}}, product[FC_FN(abreast)] = {{0}};
     UNROLL
-    for (int k = 0; k < rows; k++) {
-        const ptrdiff_t at = (r + k) * f->stride + j;
-        const vec x = load_part((const real *)f->x + at, n);
-        a[k] = FC_FN(norm_gradient)(f, &c, at, x, n, mask);
-        b[k] = a[k] * (x - c.mean);
+    for (int k = 0; k < vectors; k++) c[k] = FC_FN(coefficients_at)(f, j + k * LANES, n, 0);
+    for (ptrdiff_t r = 0; r < f->rows; r++) {
+        UNROLL
+        for (int k = 0; k < vectors; k++) {
+            const ptrdiff_t at = r * f->stride + j + k * LANES;
+            const vec x = load_part((const real *)f->x + at, n), g = FC_FN(norm_gradient)(f, &c[k], at, x, n, mask);
+            sum[k] += g;
+            product[k] += g * (x - c[k].mean);
+        }
     }
-    store_part(sum, load_part(sum, n) + (rows == 4 ? (a[0] + a[1]) + (a[2] + a[3]) : a[0]), n);
-    store_part(product, load_part(product, n) + (rows == 4 ? (b[0] + b[1]) + (b[2] + b[3]) : b[0]), n);
+    UNROLL
+    for (int k = 0; k < vectors; k++) {
+        FC_FN(put_wide)(sums + j + k * LANES, sum[k], n);
+        FC_FN(put_wide)(products + j + k * LANES, product[k], n);
+    }
 }
 
-INLINE void FC_FN(norm_sums_row)(const fc_norm_job *f, ptrdiff_t r, const int mask, const int rows) {
+INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, double *sums, double *products, const int mask) {
+    enum { HALF = FC_FN(abreast) / 2 };
     ptrdiff_t j = 0;
-    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_piece)(f, r, j, LANES, mask, rows);
-    if (j < f->width) FC_FN(norm_sums_piece)(f, r, j, f->width - j, mask, rows);
-}
-
-INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask) {
-    ptrdiff_t r = 0;
-    for (; r + 4 <= f->rows; r += 4) FC_FN(norm_sums_row)(f, r, mask, 4);
-    for (; r < f->rows; r++) FC_FN(norm_sums_row)(f, r, mask, 1);
+    for (; j + HALF * LANES <= f->width; j += HALF * LANES) FC_FN(norm_sums_strip)(f, j, LANES, sums, products, mask, HALF);
+    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_strip)(f, j, LANES, sums, products, mask, 1);
+    if (j < f->width) FC_FN(norm_sums_strip)(f, j, f->width - j, sums, products, mask, 1);
 }
 
 /* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy behind the ReLU. With a saved y the masked
  * gradient is also written to out. */
 static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *products) {
     const fc_norm_job f = *job; /* a copy that no store can change */
-    const real *sum = f.scratch, *product = sum + f.width;
-    memset(f.scratch, 0, (size_t)(2 * f.width) * sizeof(real));
     if (f.y)
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
+        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_saved));
     else if (f.relu)
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
+        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_recompute));
     else
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
-    for (ptrdiff_t j = 0; j < f.width; j++) {
-        sums[j] = (double)sum[j];
-        products[j] = (double)product[j];
-    }
+        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_none));
 }
 
-INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int rows,
-                                       const int mask) {
+INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int mask) {
     const coefficients c = FC_FN(coefficients_at)(f, j, n, 1);
-    UNROLL
-    for (int k = 0; k < rows; k++) {
-        const ptrdiff_t here = at + k * f->width + j;
-        const vec x = load_part((const real *)f->x + here, n);
-        const vec g = FC_FN(norm_gradient)(f, &c, here, x, n, mask);
-        FC_FN(norm_store)(f, here, g * c.scale + ((x - c.mean) * c.slope + c.offset), n);
-    }
-}
-
-INLINE void FC_FN(norm_backward_rows)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t width, const int rows, const int mask) {
-    ptrdiff_t j = 0;
-    for (; j + LANES <= width; j += LANES) FC_FN(norm_backward_piece)(f, at, j, LANES, rows, mask);
-    if (j < width) FC_FN(norm_backward_piece)(f, at, j, width - j, rows, mask);
+    const vec x = load_part((const real *)f->x + at + j, n), g = FC_FN(norm_gradient)(f, &c, at + j, x, n, mask);
+    FC_FN(norm_store)(f, at + j, g * c.scale + ((x - c.mean) * c.slope + c.offset), n);
 }
 
 INLINE void FC_FN(norm_backward_as)(const fc_norm_job *f, const int mask) {
-    ptrdiff_t at = 0;
-    for (; at + 4 * f->width <= f->n; at += 4 * f->width) FC_FN(norm_backward_rows)(f, at, f->width, 4, mask);
-    for (; at + f->width <= f->n; at += f->width) FC_FN(norm_backward_rows)(f, at, f->width, 1, mask);
-    if (at < f->n) FC_FN(norm_backward_rows)(f, at, f->n - at, 1, mask);
+    for (ptrdiff_t at = 0; at < f->n; at += f->width) {
+        const ptrdiff_t width = f->width < f->n - at ? f->width : f->n - at;
+        ptrdiff_t j = 0;
+        for (; j + LANES <= width; j += LANES) FC_FN(norm_backward_piece)(f, at, j, LANES, mask);
+        if (j < width) FC_FN(norm_backward_piece)(f, at, j, width - j, mask);
+    }
     if (f->past_cache) stream_end();
 }
 

@@ -64,29 +64,44 @@ static void FC_FN(relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t 
         FC_FN(relu_mask_as)(dx, dy, y, n, 0);
 }
 
-INLINE void FC_FN(column_sums_piece)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t n, const int rows) {
-    vec t[8];
-    UNROLL
-    for (int k = 0; k < rows; k++) t[k] = load_part(x + k * stride, n);
-    const vec sum = rows == 1 ? t[0] : ((t[0] + t[1]) + (t[2] + t[3])) + ((t[4] + t[5]) + (t[6] + t[7]));
-    store_part(acc, load_part(acc, n) + sum, n);
+/* Vectors of a row whose running sums stay in registers: that many are read one after the other, for streams of single vectors from
+ * several rows reach half of the memory's speed. */
+enum { FC_FN(abreast) = FC_VBYTES == 64 ? 8 : 4 };
+
+INLINE void FC_FN(put_wide)(double *dst, vec v, ptrdiff_t n) {
+    real all[FC_VBYTES / sizeof(real)];
+    store(all, v);
+    for (ptrdiff_t i = 0; i < n; i++) dst[i] = (double)all[i];
 }
 
-INLINE void FC_FN(column_sums_row)(real *acc, const real *x, ptrdiff_t stride, ptrdiff_t width, const int rows) {
-    ptrdiff_t j = 0;
-    for (; j + LANES <= width; j += LANES) FC_FN(column_sums_piece)(acc + j, x + j, stride, LANES, rows);
-    if (j < width) FC_FN(column_sums_piece)(acc + j, x + j, stride, width - j, rows);
-}
-
-/* sums[j] = sum over r of x[r*stride + j]. Eight rows are added as a tree before they join the sum: the error grows with
- * rows / 8, and the rows are eight streams that the hardware prefetches. `scratch` holds width values. */
-static void FC_FN(column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
-    real *acc = scratch;
+INLINE void FC_FN(column_sums_strip)(double *sums, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t n,
+                                     const int vectors) {
+    vec sum[FC_FN(abreast)] = {{0}}, pair[FC_FN(abreast)];
     ptrdiff_t r = 0;
-    memset(acc, 0, (size_t)width * sizeof(real));
-    for (; r + 8 <= rows; r += 8) FC_FN(column_sums_row)(acc, (const real *)x + r * stride, stride, width, 8);
-    for (; r < rows; r++) FC_FN(column_sums_row)(acc, (const real *)x + r * stride, stride, width, 1);
-    for (ptrdiff_t j = 0; j < width; j++) sums[j] = (double)acc[j];
+    for (; r + 2 <= rows; r += 2) {
+        UNROLL
+        for (int k = 0; k < vectors; k++) pair[k] = load_part(x + r * stride + k * LANES, n);
+        UNROLL
+        for (int k = 0; k < vectors; k++) sum[k] += pair[k] + load_part(x + (r + 1) * stride + k * LANES, n);
+    }
+    if (r < rows) {
+        UNROLL
+        for (int k = 0; k < vectors; k++) sum[k] += load_part(x + r * stride + k * LANES, n);
+    }
+    UNROLL
+    for (int k = 0; k < vectors; k++) FC_FN(put_wide)(sums + k * LANES, sum[k], n);
+}
+
+/* sums[j] = sum over r of x[r*stride + j]. Rows are added in pairs: the error grows with rows / 2. */
+static void FC_FN(column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
+    const ptrdiff_t strip = FC_FN(abreast) * LANES;
+    ptrdiff_t j = 0;
+    for (; j + strip <= width; j += strip)
+        FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, FC_FN(abreast));
+    for (; j + strip / 2 <= width; j += strip / 2)
+        FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, FC_FN(abreast) / 2);
+    for (; j + LANES <= width; j += LANES) FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, 1);
+    if (j < width) FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, width - j, 1);
 }
 
 /* out[j] = sum over blocks b of part[b*width + j], in this order: the end of every chunked sum. */
