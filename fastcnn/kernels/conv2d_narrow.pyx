@@ -2,10 +2,11 @@
 
 Few output channels leave most lanes of a vector empty. Forward and backward-data multiply each source pixel with all columns of
 the kernel at once: the product of a row of pixels has kw * n columns, its depth is kernel rows times channels, and columns of
-neighbouring pixels are then added where they belong, in one pass over a row in L1. Only pixels inside the image are multiplied,
-so borders cost nothing, and no product is with a zero that is not in the operands [Vasudevan2017]. The weight gradient takes
-several neighbouring pixels of dy as one of as many channels, a convolution of another shape that conv2d_direct_weight computes,
-and adds what belongs to one tap. No groups. Same bits for any thread count.
+neighbouring pixels are then added where they belong, in one pass over a row in L1 [Vasudevan2017]. Where the depth is small that
+pass would take longer than the products: the sums then stay in registers and move on by a pixel at a time (slide_rows). Columns
+beside the image are not multiplied, rows above and below it by slide_rows only. The weight gradient takes several neighbouring
+pixels of dy as one of as many channels, a convolution of another shape that conv2d_direct_weight computes, and adds what belongs
+to one tap. No groups. Same bits for any thread count.
 """
 
 cimport numpy as cnp
@@ -17,7 +18,7 @@ from fastcnn.kernels.conv2d_direct_weight import conv2d_direct_backward_weight
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_shift_job, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_shift_job, fc_slide_job, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
@@ -42,6 +43,8 @@ cdef struct Narrow:
     char *products                # scratch of each thread: [rows][width][ld]
     Py_ssize_t rows, product_bytes
     Py_ssize_t blocks             # of rows in an image
+    bint slide                    # sums in registers; products then holds the rows' addresses
+    char *zeros                   # scratch: a row of src
     int threads
 
 
@@ -149,32 +152,91 @@ cdef void rows_task(const Narrow *p, char *products, Py_ssize_t n, Py_ssize_t y0
         y = y + rows
 
 
+cdef void slide_task(const Narrow *p, const void **sources, Py_ssize_t n, Py_ssize_t y0, Py_ssize_t y1) noexcept nogil:
+    """Rows y0..y1 of an image, at most half a register tile."""
+    cdef const fc_ukr *u = p.u
+    cdef Py_ssize_t row = p.width * p.depth * u.item, y, i, at
+    cdef fc_slide_job job
+    for y in range(y0, y1):
+        for i in range(p.kh):
+            at = y + p.pt - p.taps[i] * p.dh if p.backward else y * p.sh - p.pt + p.taps[i] * p.dh
+            sources[(y - y0) * p.kh + i] = p.src + (n * p.height + at) * row if 0 <= at < p.height else p.zeros
+    job.y, job.rows, job.b, job.bias = p.dst + (n * p.oh + y0) * p.ow * p.n * u.item, sources, p.packed, p.bias
+    job.n_rows, job.ow, job.n, job.width, job.taps, job.first = y1 - y0, p.ow, p.n, p.width, p.kw, p.first
+    job.nseg, job.kseg, job.ldb, job.y_row, job.relu = p.kh, p.depth, u.nr, p.ow * p.n, p.relu
+    u.slide_rows(&job)
+
+
+cdef void task(const Narrow *p, char *scratch, Py_ssize_t n, Py_ssize_t y0, Py_ssize_t y1) noexcept nogil:
+    if p.slide:
+        slide_task(p, <const void **>scratch, n, y0, y1)
+    else:
+        rows_task(p, scratch, n, y0, y1)
+
+
 cdef int run_all(const void *job) noexcept nogil:
     cdef const Narrow *p = <const Narrow *>job
     cdef Py_ssize_t t
     cdef unsigned long long floats = 0
     order_taps(p)
     pack(p)
+    memset(p.zeros, 0, p.width * p.depth * p.u.item)
     with parallel(num_threads=p.threads):
         floats = fc_flush()
         for t in prange(p.batch * p.blocks, schedule="static"):
-            rows_task(p, p.products + threadid() * p.product_bytes, t // p.blocks, t % p.blocks * p.oh // p.blocks,
-                      (t % p.blocks + 1) * p.oh // p.blocks)
+            task(p, p.products + threadid() * p.product_bytes, t // p.blocks, t % p.blocks * p.oh // p.blocks,
+                 (t % p.blocks + 1) * p.oh // p.blocks)
         fc_restore(floats)
     return 0
 
 
-cdef int run(Narrow *p, tuple arrays) except -1:
+cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """a / b, rounded up."""
+    return (a + b - 1) // b
+
+
+# Estimates for one image, in multiply-adds of a vector; what a pixel costs besides is fitted to 19 shapes on two threads (avx512,
+# float32): the gain over direct is within a factor of 1.25 of the true one without slide_rows, of 1.5 with it.
+
+cdef double rows_inside(Py_ssize_t oh, Py_ssize_t kh, Py_ssize_t ih, Py_ssize_t pad) noexcept nogil:
+    """About how many pairs of a row of dy and a kernel row meet inside the image; `pad` rows above and below it."""
+    return <double>oh * kh * ih / (ih + pad)
+
+
+cdef bint slides(const fc_ukr *u, Py_ssize_t kw, Py_ssize_t n) noexcept nogil:
+    """Do the columns suit slide_rows?"""
+    return kw * n <= u.lanes or (u.lanes <= (kw - 1) * n and kw * n <= u.nr)
+
+
+cdef double slide_cost(const fc_ukr *u, Py_ssize_t oh, Py_ssize_t ow, Py_ssize_t width, Py_ssize_t depth, Py_ssize_t n,
+                       Py_ssize_t kh, Py_ssize_t kw) noexcept nogil:
+    return <double>oh * above(kw * n, u.lanes) * (width * kh * depth + 2 * (ow + kw))
+
+
+cdef double shift_cost(const fc_ukr *u, double pixels, double products, Py_ssize_t depth, Py_ssize_t n, Py_ssize_t kw,
+                       Py_ssize_t step) noexcept nogil:
+    """`products`: source pixels times the kernel rows that they meet."""
+    return products * depth * above(kw * n, u.lanes) + pixels * (20 if step == 1 else 30) * above(n, u.lanes)
+
+
+cdef int run(Narrow *p, double rows, tuple arrays) except -1:
+    """`rows`: pairs of a row of dy and a kernel row inside the image."""
     cdef const fc_ukr *u = p.u
-    cdef Block taps, packed, products
+    cdef Block taps, packed, products, zeros = block(p.width * p.depth * u.item)
     p.panels = (p.kw * p.n + u.nr - 1) // u.nr
     p.ld = u.lanes if p.kw * p.n <= u.lanes else p.panels * u.nr
     p.rows = max(<Py_ssize_t>1, PRODUCT_BYTES // (p.width * p.ld * u.item))
     p.product_bytes = apart((p.rows * p.width * p.ld + u.lanes) * u.item)
     p.blocks = min(p.oh, (TASKS * p.threads + p.batch - 1) // p.batch) if p.threads > 1 else 1
+    p.slide = (p.step == 1 and (p.sh == 1 or not p.backward) and slides(u, p.kw, p.n)
+               and slide_cost(u, p.oh, p.ow, p.width, p.depth, p.n, p.kh, p.kw)
+               < shift_cost(u, <double>p.oh * p.ow, rows * p.width, p.depth, p.n, p.kw, p.step))
+    if p.slide:
+        p.product_bytes = apart(u.mr // 2 * p.kh * sizeof(void *))
+        p.blocks = above(p.oh, u.mr // 2)
     taps, packed = block(2 * p.kh * sizeof(Py_ssize_t)), block(p.panels * p.kh * p.depth * u.nr * u.item)
     products = block(p.threads * p.product_bytes)
-    p.taps, p.packed, p.products = <Py_ssize_t *>taps.data, packed.data, products.data
+    p.taps, p.packed, p.products, p.zeros = <Py_ssize_t *>taps.data, packed.data, products.data, zeros.data
     return emit(run_all, p, sizeof(Narrow), arrays)
 
 
@@ -193,34 +255,28 @@ def accepts_weight(case, Py_ssize_t itemsize) -> bool:
     return case.groups == 1 and case.dw == 1 and (case.ow == 0 or merged_pixels(case, table(itemsize).lanes) > 1)
 
 
-cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    """a / b, rounded up."""
-    return (a + b - 1) // b
-
-
 def gain(case, str op, Py_ssize_t itemsize) -> float:
-    """Return the estimated time of the direct kernel over that of this one for a case that it accepts.
-
-    Counted in multiply-adds of one vector for each pixel; what a pixel costs besides is fitted to 19 shapes on two threads
-    (avx512, float32): 0.85 to 1.25 times the true gain in all but images of 7 x 7 (1.3).
-    """
-    cdef Py_ssize_t lanes = table(itemsize).lanes
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow, pixels, n
+    """Return the estimated time of the direct kernel over that of this one for a case that it accepts."""
+    cdef const fc_ukr *u = table(itemsize)
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow, pixels
     cdef double direct, narrow, rows
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow = case
     if batch * oh * ow == 0:
         return 0.0
     if op == "conv2d_backward_weight":
-        pixels = merged_pixels(case, lanes)
-        return weight_cost(1, lanes, ci, co, kh, kw, sw, ow) / weight_cost(pixels, lanes, ci, co, kh, kw, sw, ow)
-    rows = <double>oh * kh * ih / (ih + pt + pb)  # pairs of a row of dy and a kernel row that meet inside the image
+        pixels = merged_pixels(case, u.lanes)
+        return weight_cost(1, u.lanes, ci, co, kh, kw, sw, ow) / weight_cost(pixels, u.lanes, ci, co, kh, kw, sw, ow)
+    rows = rows_inside(oh, kh, ih, pt + pb)
     if op == "conv2d_forward":
-        direct = <double>oh * ow * (kh * kw * ci * above(co, lanes) + 8)
-        narrow = rows * iw * ci * above(kw * co, lanes) + <double>oh * ow * 20 * above(co, lanes)
+        direct = <double>oh * ow * (kh * kw * ci * above(co, u.lanes) + 8)
+        narrow = shift_cost(u, <double>oh * ow, rows * iw, ci, co, kw, 1)
+        if slides(u, kw, co):
+            narrow = min(narrow, slide_cost(u, oh, ow, iw, ci, co, kh, kw))
     else:
-        n = above(ci, lanes)
-        direct = <double>ih * iw * (<double>kh * kw * co * n / (sh * sw) + 8)
-        narrow = rows * ow * co * above(kw * ci, lanes) + <double>ih * iw * (20 if sw == 1 else 30) * n
+        direct = <double>ih * iw * (<double>kh * kw * co * above(ci, u.lanes) / (sh * sw) + 8)
+        narrow = shift_cost(u, <double>ih * iw, rows * ow, co, ci, kw, sw)
+        if slides(u, kw, ci) and sh == 1 and sw == 1:
+            narrow = min(narrow, slide_cost(u, ih, iw, ow, co, ci, kh, kw))
     return direct / narrow
 
 
@@ -243,7 +299,7 @@ def conv2d_narrow_forward(x, w, b, case, *, bint relu=False, int threads=1):
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.batch, p.depth, p.height, p.width, p.n, p.kh, p.kw, p.sh, _, p.pt, _, _, _, p.dh, _, _, p.oh, p.ow = case
     p.first, p.step = case.pl - p.kw + 1, 1
-    run(&p, (y, xs, ws, bias))
+    run(&p, rows_inside(p.oh, p.kh, p.height, case.pt + case.pb), (y, xs, ws, bias))
     return y
 
 
@@ -262,7 +318,7 @@ def conv2d_narrow_backward_data(dy, w, case, *, int threads=1):
     p.src, p.dst, p.bias = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL
     p.batch, p.n, p.oh, p.ow, p.depth, p.kh, p.kw, p.sh, p.step, p.pt, _, p.first, _, p.dh, _, _, p.height, p.width = case
     p.first = -p.first
-    run(&p, (dx, dys, ws))
+    run(&p, rows_inside(p.height, p.kh, p.oh, case.pt + case.pb), (dx, dys, ws))
     return dx
 
 

@@ -22,6 +22,14 @@ cdef extern from "ukr.h" nogil:
         int past_cache, fresh
         void *moments
 
+    ctypedef struct fc_slide_job:
+        void *y
+        const void *const *rows
+        const void *b
+        const void *bias
+        Py_ssize_t n_rows, ow, n, width, taps, first, nseg, kseg, ldb, y_row
+        int relu
+
     ctypedef struct fc_shift_job:
         void *y
         const void *t
@@ -199,6 +207,7 @@ cdef extern from "ukr.h" nogil:
                         Py_ssize_t dst_pixel) noexcept nogil
         void add(void *dst, const void *src, Py_ssize_t n) noexcept nogil
         void shift_row(const fc_shift_job *job) noexcept nogil
+        void slide_rows(const fc_slide_job *job) noexcept nogil
         void winograd_weight(void *u, Py_ssize_t u_slice, const void *w, Py_ssize_t s_out, Py_ssize_t s_in, Py_ssize_t s_r,
                              Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil

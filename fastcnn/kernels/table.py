@@ -122,9 +122,10 @@ def _narrow_pays(direction: str, least: float) -> Callable[..., bool]:
 
     def pays(*args) -> bool:
         case = args[-1]
-        if not accepts(*args) or _depthwise.accepts(case) or _batch_pays(*args):
+        if case.kw == 1 or not accepts(*args) or _depthwise.accepts(case) or _batch_pays(*args):
             return False
-        return _narrow.gain(case, op, args[0].dtype.itemsize) > max(least, winograd_gain(case, op) * _winograd.accepts(case))
+        winograd = 1.15 * winograd_gain(case, op) if _winograd.accepts(case) else 0.0
+        return _narrow.gain(case, op, args[0].dtype.itemsize) > max(least, winograd)
 
     return pays
 

@@ -36,6 +36,7 @@ const fc_ukr FC_FN(table) = {
     .pack_image = FC_FN(pack_image),
     .add = FC_FN(add),
     .shift_row = FC_FN(shift_row),
+    .slide_rows = FC_FN(slide_rows),
     .winograd_weight = FC_FN(winograd_weight),
     .winograd_input = FC_FN(winograd_input),
     .square_product = FC_FN(square_product),

@@ -1,6 +1,7 @@
-/* kernels.ukr.shift: the sum of products that stand for neighbouring pixels; included by body.h, no guard.
+/* kernels.ukr.shift: convolution with kernel columns side by side in a vector; included by body.h, no guard.
  *
- * Vectors run over channels. Fewer channels than lanes: what a vector writes into the next pixels is overwritten when their turn
+ * shift_row adds up products that were stored; slide_rows keeps the sums of the pixels that a kernel row covers in registers and
+ * moves them by one pixel at a time. Vectors run over channels. Fewer channels than lanes: what a vector writes into the next pixels is overwritten when their turn
  * comes; the last pixels of the row go by part. */
 
 /* Pixels q0 <= q < q1, any of them. */
@@ -68,3 +69,100 @@ static void FC_FN(shift_row)(const fc_shift_job *s) {
     }
     FC_FN(shift_pixels)(s, stop, s->ow);
 }
+
+/* Lane i of the result is lane at[i] of a and b side by side. */
+INLINE vec FC_FN(moved)(vec a, vec b, ivec at) {
+#if defined(__clang__)
+    real t[2 * FC_VBYTES / sizeof(real)];
+    vec out;
+    store(t, a);
+    store(t + LANES, b);
+    for (ptrdiff_t i = 0; i < LANES; i++) out[i] = t[at[i]];
+    return out;
+#else
+    return __builtin_shuffle(a, b, at);
+#endif
+}
+
+/* The vectors hold the sums of `taps` pixels of n channels. The first is complete after the products of a source pixel: it is
+ * stored and leaves, and a new one enters behind the last, with the bias. */
+INLINE void FC_FN(slide)(const fc_slide_job *s, const int rows, const int nv) {
+    const ptrdiff_t n = s->n, stay = (s->taps - 1) * n, size = s->ow * n, kseg = s->kseg, nseg = s->nseg, ldb = s->ldb;
+    const int relu = s->relu;
+    vec acc[FC_MR / 2][2], start[2], enter = splat(0);
+    ivec at[2];
+    for (ptrdiff_t i = 0; i < nv * LANES; i++) {
+        const ptrdiff_t lane = i % LANES;
+        start[i / LANES][lane] = s->bias && i < stay + n ? ((const real *)s->bias)[i % n] : 0;
+        at[i / LANES][lane] = (FC_INT)(i < stay ? i + n - i / LANES * LANES : LANES + lane);
+        if (i >= stay) enter[lane] = start[i / LANES][lane];
+    }
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < nv; v++) acc[r][v] = start[v];
+    }
+    for (ptrdiff_t q = 0, to = s->first * n; to < size; q++, to += n) {
+        const real *b = s->b;
+        for (ptrdiff_t k = 0; k < nseg && q < s->width; k++) {
+            const real *const *from = (const real *const *)s->rows + k;
+            for (ptrdiff_t c = q * kseg; c < (q + 1) * kseg; c++, b += ldb) {
+                vec bv[2];
+                UNROLL
+                for (int v = 0; v < nv; v++) bv[v] = load(b + v * LANES);
+                UNROLL
+                for (int r = 0; r < rows; r++) {
+                    const vec a = splat(from[r * nseg][c]);
+                    UNROLL
+                    for (int v = 0; v < nv; v++) acc[r][v] += a * bv[v];
+                }
+            }
+        }
+        real *y = (real *)s->y + to;
+        if (to >= 0 && to + LANES <= size) {
+            UNROLL
+            for (int r = 0; r < rows; r++) store(y + r * s->y_row, relu ? relu_vec(acc[r][0]) : acc[r][0]);
+        } else if (to >= 0) {
+            UNROLL
+            for (int r = 0; r < rows; r++) store_part(y + r * s->y_row, relu ? relu_vec(acc[r][0]) : acc[r][0], n);
+        }
+        UNROLL
+        for (int r = 0; r < rows; r++) {
+            acc[r][0] = FC_FN(moved)(acc[r][0], nv == 2 ? acc[r][1] : enter, at[0]);
+            if (nv == 2) acc[r][1] = FC_FN(moved)(acc[r][1], enter, at[1]);
+        }
+    }
+}
+
+/* clang-format off */
+#define FC_SLIDE_CASE(m) \
+    case m: \
+        if ((m) <= FC_MR / 2) FC_FN(slide)(s, (m) <= FC_MR / 2 ? (m) : 1, nv); \
+        break;
+
+#define FC_SLIDE_SWITCH(stem, width) \
+    static __attribute__((noinline)) void FC_FN(stem)(const fc_slide_job *s) { \
+        const int nv = width; \
+        switch (s->n_rows) { \
+            FC_SLIDE_CASE(1) FC_SLIDE_CASE(2) FC_SLIDE_CASE(3) FC_SLIDE_CASE(4) FC_SLIDE_CASE(5) FC_SLIDE_CASE(6) FC_SLIDE_CASE(7) \
+        } \
+    }
+/* clang-format on */
+FC_SLIDE_SWITCH(slide_wide, 2)
+FC_SLIDE_SWITCH(slide_narrow, 1)
+
+static void FC_FN(slide_rows)(const fc_slide_job *s) {
+    /* pixels before the first that a source reaches: the bias alone */
+    const ptrdiff_t early = s->first < 0 ? 0 : s->first < s->ow ? s->first : s->ow;
+    for (ptrdiff_t r = 0; r < s->n_rows; r++)
+        for (ptrdiff_t q = 0; q < early; q++) {
+            const vec bias = s->bias ? load_part(s->bias, s->n) : splat(0);
+            store_part((real *)s->y + r * s->y_row + q * s->n, s->relu ? relu_vec(bias) : bias, s->n);
+        }
+    if (s->taps * s->n > LANES)
+        FC_FN(slide_wide)(s);
+    else
+        FC_FN(slide_narrow)(s);
+}
+#undef FC_SLIDE_SWITCH
+#undef FC_SLIDE_CASE

@@ -209,6 +209,15 @@ typedef struct {
     ptrdiff_t width, first, last, y_pixel, x_pixel, n_ahead;
 } fc_depthwise_weight_job;
 
+/* `n_rows` <= mr / 2 rows of `ow` pixels of n channels from rows of sources; see shift.h. */
+typedef struct {
+    void *y;
+    const void *const *rows; /* [n_rows][nseg] rows of `width` pixels of kseg channels */
+    const void *b, *bias; /* bias may be NULL */
+    ptrdiff_t n_rows, ow, n, width, taps, first, nseg, kseg, ldb, y_row;
+    int relu;
+} fc_slide_job;
+
 /* A row of `ow` pixels of n channels from `width` rows of products, which are `taps` neighbouring pixels each; see shift.h. */
 typedef struct {
     void *y;
@@ -262,7 +271,9 @@ typedef struct {
                        ptrdiff_t width, ptrdiff_t row_stride, ptrdiff_t pixel_stride, ptrdiff_t channels, ptrdiff_t dst_pixel);
     void (*add)(void *dst, const void *src, ptrdiff_t n);
 
-    void (*shift_row)(const fc_shift_job *job); /* shift.h */
+    /* shift.h */
+    void (*shift_row)(const fc_shift_job *job);
+    void (*slide_rows)(const fc_slide_job *job);
 
     /* winograd.h */
     void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r,
