@@ -1,10 +1,11 @@
-"""ops.soft_cross_entropy: softmax cross-entropy of probabilities. Papers: [Szegedy2016]."""
+"""ops.soft_cross_entropy: cross-entropy of probabilities. Kernels: softmax_forward, softmax_backward. Papers: [Szegedy2016]."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..autograd import Tensor, record
+from ..kernels import select as kernels
 from .losses import alike, checked_reduction, class_axis, class_rows, class_weights, from_class_rows, reduced, share
 from .operands import number
 
@@ -47,10 +48,9 @@ def _forward(x, t, w, case):
         q = q * q.dtype.type(1 - smoothing) + q.dtype.type(smoothing / q.shape[1])
     if w is not None:
         q = q * w
+    log_p = kernels.softmax_forward(logits, True)
     with np.errstate(invalid="ignore"):
-        log_p = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
-        log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-        each = -(q * log_p).sum(axis=1)
+        each = -np.einsum("ij,ij->i", q, log_p)
     at = class_axis(x)
     loss = reduced(each.reshape(x.shape[:at] + x.shape[at + 1 :]), reduction)
     return loss, (log_p, np.array(q), w, x.shape)
@@ -62,8 +62,7 @@ def _backward(dy, saved, case, needs):
     dloss = share(dy, reduction, len(log_p)).reshape(-1, 1)
     dx = dt = None
     if needs[0]:
-        dx = np.exp(log_p) * q.sum(axis=1, keepdims=True)
-        dx = from_class_rows((dx - q) * dloss, shape)
+        dx = from_class_rows(kernels.softmax_backward(q * -dloss, log_p, True), shape)
     if needs[1]:
         dt = log_p * (dloss * dy.dtype.type(smoothing - 1))
         dt = from_class_rows(dt if w is None else dt * w, shape)
