@@ -181,7 +181,9 @@ cdef void filter_block(const Filter *p, char *scratch, Py_ssize_t n, Py_ssize_t 
             job.n_ahead = 0
             if p.fetch and y + 1 < y1:
                 find_ahead(p, &job, ahead, src, y + 1, u.item)
-            job.begin, job.end, job.fresh = begin, min(begin + p.strip, p.x.out), y % p.chunk == 0
+            job.begin, job.end = begin, min(begin + p.strip, p.x.out)
+            if job.moments != NULL:
+                job.fresh = y % p.chunk == 0
             filter_part(u, p, &job, dst + y * row_bytes)
             if job.moments != NULL and (y + 1 == y1 or (y + 1) % p.chunk == 0):
                 keep_moments(p, &job, (n * p.chunks + y // p.chunk) * p.strips + strip, (y % p.chunk + 1) * (job.end - begin))

@@ -118,8 +118,8 @@ INLINE void FC_FN(tile_moments)(fc_streams *streams, vec acc[FC_MR][2], const in
     }
 }
 
-INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr,
-                            fc_streams *streams, const int nv) {
+INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr, fc_streams *streams,
+                            const int nv) {
     const int half = (mr + 1) / 2, last = nv - 1;
     const ptrdiff_t tail = j->n - last * LANES;
     if (j->relu) {

@@ -3,14 +3,14 @@
  * A row may hold several pixels (`width` is then a multiple of the channels, and the coefficients are repeated to `width`):
  * that is how few channels still fill vectors. Per column: y = (x - mean) * scale + shift, scale = weight / sqrt(var + eps). */
 
-INLINE void FC_FN(moments_strip)(double *mean, double *m2, const real *x, ptrdiff_t rows, ptrdiff_t stride, double over,
-                                 ptrdiff_t n, const int vectors) {
-    vec centre[FC_FN(abreast)], sum[FC_FN(abreast)] = {{0}}, square[FC_FN(abreast)] = {{0}};
+INLINE void FC_FN(moments_strip)(real *acc, ptrdiff_t width, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t n,
+                                 const int vectors) {
+    vec centre[FC_FN(abreast)], sum[FC_FN(abreast)], square[FC_FN(abreast)];
     UNROLL
     for (int k = 0; k < vectors; k++) {
-        real first[FC_VBYTES / sizeof(real)] = {0};
-        for (ptrdiff_t i = 0; i < n; i++) first[i] = (real)(mean[k * LANES + i] / over);
-        centre[k] = load(first);
+        centre[k] = load_part(acc + k * LANES, n);
+        sum[k] = load_part(acc + width + k * LANES, n);
+        square[k] = load_part(acc + 2 * width + k * LANES, n);
     }
     for (ptrdiff_t r = 0; r < rows; r++) {
         UNROLL
@@ -22,35 +22,39 @@ INLINE void FC_FN(moments_strip)(double *mean, double *m2, const real *x, ptrdif
     }
     UNROLL
     for (int k = 0; k < vectors; k++) {
-        double at[FC_VBYTES / sizeof(real)], all[FC_VBYTES / sizeof(real)], squares[FC_VBYTES / sizeof(real)];
-        FC_FN(put_wide)(at, centre[k], n);
-        FC_FN(put_wide)(all, sum[k], n);
-        FC_FN(put_wide)(squares, square[k], n);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const double rest = all[i] / (double)rows;
-            mean[k * LANES + i] = at[i] + rest;
-            m2[k * LANES + i] = squares[i] - rest * all[i];
-        }
+        store_part(acc + width + k * LANES, sum[k], n);
+        store_part(acc + 2 * width + k * LANES, square[k], n);
     }
+}
+
+INLINE void FC_FN(moments_block)(real *acc, const real *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
+    const ptrdiff_t strip = FC_FN(abreast) * LANES;
+    ptrdiff_t j = 0;
+    for (; j + strip <= width; j += strip) FC_FN(moments_strip)(acc + j, width, x + j, rows, stride, LANES, FC_FN(abreast));
+    for (; j + LANES <= width; j += LANES) FC_FN(moments_strip)(acc + j, width, x + j, rows, stride, LANES, 1);
+    if (j < width) FC_FN(moments_strip)(acc + j, width, x + j, rows, stride, width - j, 1);
 }
 
 /* Mean and centred sum of squares of each column, by the distances from a centre. The centre is the mean of the first 2^k rows, a
  * sixteenth of all at least: by convexity (centre - mean)^2 <= 16 var, so the correction at the end costs at most 5 bits of the
- * sum, whatever the values are; and the mean of integers is exact. */
+ * sum, whatever the values are; and the mean of integers is exact. `scratch` holds 3 * width values. */
 static void FC_FN(moments)(double *mean, double *m2, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width,
                            ptrdiff_t stride) {
+    real *acc = scratch; /* centre, sum of distances, sum of their squares */
     ptrdiff_t first = 1;
     while (2 * first <= rows && (first < 8 || 16 * first <= rows)) first *= 2;
-    const ptrdiff_t strip = FC_FN(abreast) * LANES;
-    const real *at = x;
-    ptrdiff_t j = 0;
-    FC_FN(column_sums)(mean, scratch, x, first, width, stride);
-    for (; j + strip <= width; j += strip)
-        FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, FC_FN(abreast));
-    for (; j + strip / 2 <= width; j += strip / 2)
-        FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, FC_FN(abreast) / 2);
-    for (; j + LANES <= width; j += LANES) FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, LANES, 1);
-    if (j < width) FC_FN(moments_strip)(mean + j, m2 + j, at + j, rows, stride, (double)first, width - j, 1);
+    FC_FN(column_sums)(mean, acc, x, first, width, stride);
+    for (ptrdiff_t j = 0; j < width; j++) acc[j] = (real)(mean[j] / (double)first);
+    memset(acc + width, 0, (size_t)(2 * width) * sizeof(real));
+    for (ptrdiff_t r = 0; r < rows; r += FC_FN(block)) {
+        const ptrdiff_t count = rows - r < FC_FN(block) ? rows - r : FC_FN(block);
+        FC_FN(moments_block)(acc, (const real *)x + r * stride, count, width, stride);
+    }
+    for (ptrdiff_t j = 0; j < width; j++) {
+        const double sum = (double)acc[width + j], rest = sum / (double)rows;
+        mean[j] = (double)acc[j] + rest;
+        m2[j] = (double)acc[2 * width + j] - rest * sum;
+    }
 }
 
 /* Merge blocks of moments, block b over count[b] values: mean = sum n_b mean_b / N, m2 = sum m2_b + n_b (mean_b - mean)^2. */
@@ -154,12 +158,15 @@ INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptr
 }
 
 /* The columns of `vectors` vectors, whose sums stay in registers. */
-INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, double *sums, double *products, const int mask,
-                                   const int vectors) {
+INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int mask, const int vectors) {
+    real *sums = (real *)f->scratch + j, *products = sums + f->width;
     coefficients c[FC_FN(abreast)];
-    vec sum[FC_FN(abreast)] = {{0}}, product[FC_FN(abreast)] = {{0}};
+    vec sum[FC_FN(abreast)], product[FC_FN(abreast)];
     UNROLL
-    for (int k = 0; k < vectors; k++) c[k] = FC_FN(coefficients_at)(f, j + k * LANES, n, 0);
+    for (int k = 0; k < vectors; k++) {
+        c[k] = FC_FN(coefficients_at)(f, j + k * LANES, n, 0);
+        sum[k] = product[k] = splat(0);
+    }
     for (ptrdiff_t r = 0; r < f->rows; r++) {
         UNROLL
         for (int k = 0; k < vectors; k++) {
@@ -171,29 +178,34 @@ INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t 
     }
     UNROLL
     for (int k = 0; k < vectors; k++) {
-        FC_FN(put_wide)(sums + j + k * LANES, sum[k], n);
-        FC_FN(put_wide)(products + j + k * LANES, product[k], n);
+        store_part(sums + k * LANES, sum[k], n);
+        store_part(products + k * LANES, product[k], n);
     }
 }
 
-INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, double *sums, double *products, const int mask) {
+INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask) {
     enum { HALF = FC_FN(abreast) / 2 };
     ptrdiff_t j = 0;
-    for (; j + HALF * LANES <= f->width; j += HALF * LANES) FC_FN(norm_sums_strip)(f, j, LANES, sums, products, mask, HALF);
-    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_strip)(f, j, LANES, sums, products, mask, 1);
-    if (j < f->width) FC_FN(norm_sums_strip)(f, j, f->width - j, sums, products, mask, 1);
+    for (; j + HALF * LANES <= f->width; j += HALF * LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, HALF);
+    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, 1);
+    if (j < f->width) FC_FN(norm_sums_strip)(f, j, f->width - j, mask, 1);
 }
 
 /* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy behind the ReLU. With a saved y the masked
  * gradient is also written to out. */
 static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *products) {
     const fc_norm_job f = *job; /* a copy that no store can change */
+    const real *sum = f.scratch, *product = sum + f.width;
     if (f.y)
-        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_saved));
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
     else if (f.relu)
-        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_recompute));
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
     else
-        FC_FN(norm_sums_as)(&f, sums, products, FC_FN(mask_none));
+        FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
+    for (ptrdiff_t j = 0; j < f.width; j++) {
+        sums[j] = (double)sum[j];
+        products[j] = (double)product[j];
+    }
 }
 
 INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int mask) {

@@ -64,20 +64,15 @@ static void FC_FN(relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t 
         FC_FN(relu_mask_as)(dx, dy, y, n, 0);
 }
 
-/* Vectors of a row whose running sums stay in registers: that many are read one after the other, for streams of single vectors from
- * several rows reach half of the memory's speed. */
-enum { FC_FN(abreast) = FC_VBYTES == 64 ? 8 : 4 };
+/* Running sums of up to ABREAST vectors of a row stay in registers over BLOCK rows: memory is read vector after vector, for streams
+ * of single vectors from several rows reach half of its speed. */
+enum { FC_FN(abreast) = FC_VBYTES == 64 ? 8 : 4, FC_FN(block) = 48 };
 
-INLINE void FC_FN(put_wide)(double *dst, vec v, ptrdiff_t n) {
-    real all[FC_VBYTES / sizeof(real)];
-    store(all, v);
-    for (ptrdiff_t i = 0; i < n; i++) dst[i] = (double)all[i];
-}
-
-INLINE void FC_FN(column_sums_strip)(double *sums, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t n,
-                                     const int vectors) {
-    vec sum[FC_FN(abreast)] = {{0}}, pair[FC_FN(abreast)];
+INLINE void FC_FN(column_sums_strip)(real *acc, const real *x, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t n, const int vectors) {
+    vec sum[FC_FN(abreast)], pair[FC_FN(abreast)];
     ptrdiff_t r = 0;
+    UNROLL
+    for (int k = 0; k < vectors; k++) sum[k] = load_part(acc + k * LANES, n);
     for (; r + 2 <= rows; r += 2) {
         UNROLL
         for (int k = 0; k < vectors; k++) pair[k] = load_part(x + r * stride + k * LANES, n);
@@ -89,19 +84,26 @@ INLINE void FC_FN(column_sums_strip)(double *sums, const real *x, ptrdiff_t rows
         for (int k = 0; k < vectors; k++) sum[k] += load_part(x + r * stride + k * LANES, n);
     }
     UNROLL
-    for (int k = 0; k < vectors; k++) FC_FN(put_wide)(sums + k * LANES, sum[k], n);
+    for (int k = 0; k < vectors; k++) store_part(acc + k * LANES, sum[k], n);
 }
 
-/* sums[j] = sum over r of x[r*stride + j]. Rows are added in pairs: the error grows with rows / 2. */
-static void FC_FN(column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
+INLINE void FC_FN(column_sums_block)(real *acc, const real *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
     const ptrdiff_t strip = FC_FN(abreast) * LANES;
     ptrdiff_t j = 0;
-    for (; j + strip <= width; j += strip)
-        FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, FC_FN(abreast));
-    for (; j + strip / 2 <= width; j += strip / 2)
-        FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, FC_FN(abreast) / 2);
-    for (; j + LANES <= width; j += LANES) FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, LANES, 1);
-    if (j < width) FC_FN(column_sums_strip)(sums + j, (const real *)x + j, rows, stride, width - j, 1);
+    for (; j + strip <= width; j += strip) FC_FN(column_sums_strip)(acc + j, x + j, rows, stride, LANES, FC_FN(abreast));
+    for (; j + LANES <= width; j += LANES) FC_FN(column_sums_strip)(acc + j, x + j, rows, stride, LANES, 1);
+    if (j < width) FC_FN(column_sums_strip)(acc + j, x + j, rows, stride, width - j, 1);
+}
+
+/* sums[j] = sum over r of x[r*stride + j]. Rows are added in pairs: the error grows with rows / 2. `scratch` holds width values. */
+static void FC_FN(column_sums)(double *sums, void *scratch, const void *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride) {
+    real *acc = scratch;
+    memset(acc, 0, (size_t)width * sizeof(real));
+    for (ptrdiff_t r = 0; r < rows; r += FC_FN(block)) {
+        const ptrdiff_t count = rows - r < FC_FN(block) ? rows - r : FC_FN(block);
+        FC_FN(column_sums_block)(acc, (const real *)x + r * stride, count, width, stride);
+    }
+    for (ptrdiff_t j = 0; j < width; j++) sums[j] = (double)acc[j];
 }
 
 /* out[j] = sum over blocks b of part[b*width + j], in this order: the end of every chunked sum. */
