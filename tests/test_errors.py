@@ -31,11 +31,11 @@ BASES = {
 
 def test_every_error_has_a_builtin_base():
     raised = {name for name, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, Exception)}
-    assert raised == {*BASES, "FastcnnError", "PerformanceWarning"}
+    assert raised == {*BASES, "FastcnnError", "CaptureWarning", "PerformanceWarning"}
     for name, base in BASES.items():
         error = getattr(errors, name)
         assert issubclass(error, FastcnnError) and issubclass(error, base) and error.__doc__
-    assert issubclass(errors.PerformanceWarning, UserWarning)
+    assert issubclass(errors.PerformanceWarning, UserWarning) and issubclass(errors.CaptureWarning, UserWarning)
 
 
 @pytest.mark.parametrize("name", BASES)

@@ -11,7 +11,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 
 LOOK = 0.2  # seconds after which a thread without work looks whether the program has ended
-WORTH = 1e-4  # seconds: a task that takes less costs more to hand to a thread (10 to 20 us, and the GIL to and fro)
+WORTH = 1e-4  # seconds: a task that takes less costs more to hand to a thread (10 to 20 us, and the GIL there and back)
 CHEAP = 16  # tasks in a row that took less, after which none is handed out until one takes longer
 
 
