@@ -36,12 +36,12 @@ def test_conv2d(layer, batch, direction, versus, with_peers):
     names = [impl.name for impl in kernels.OPS[op] if impl.compiled and impl.accepts(*given)]
     runs = {name: partial(function, *given, algorithm=name) for name in names}
     for name, run in runs.items():
-        check.conv2d(direction, run(), x, w, dy, case, check.TOLERANCE["winograd" if name == "winograd" else "direct"])
+        check.conv2d(direction, run(), x, w, dy, case, check.tolerance(name, direction, case))
     others = {}
     if with_peers:
         others = peers.load("torch_peer").conv2d(direction, x, w, dy, case)
         for other in others.values():
-            check.conv2d(direction, other().numpy(), x, w, dy, case, check.TOLERANCE["direct"])
+            check.conv2d(direction, other().numpy(), x, w, dy, case, check.tolerance("direct", direction, case))
     chosen = kernels.choose(op, given).name
     versus(
         partial(function, *given),

@@ -10,6 +10,13 @@ from fastcnn.shapes import Conv2dCase, conv2d_case
 # Relative L2 error against float64. Direct sums grow like eps * sqrt(depth): 6e-8 * sqrt(4608) = 4e-6. Winograd
 # F(4x4,3x3) on the points of kernels/winograd.py is 5 to 8 times less accurate.
 TOLERANCE = {"direct": 1e-5, "winograd": 5e-5}
+EPS = 6e-8
+
+
+def tolerance(algorithm: str, direction: str, case: Conv2dCase) -> float:
+    """Return the bound for an algorithm of ours: a weight gradient sums over batch * oh * ow pixels, 800,000 in VGG-16."""
+    bound = TOLERANCE["winograd" if algorithm == "winograd" else "direct"]
+    return max(bound, EPS * (case.batch * case.oh * case.ow) ** 0.5) if direction == "backward_weight" else bound
 
 
 def close(got: np.ndarray, wanted: np.ndarray, tolerance: float, what: str) -> None:

@@ -50,3 +50,9 @@ def test_wrong_shape_is_found():
 
 def test_ends_hold_body_and_tail():
     assert [check.ends(n) for n in (1, 2, 3, 64)] == [[0], [0, 1], [0, 1, 2], [0, 1, 63]]
+
+
+def test_the_bound_grows_with_the_pixels_that_a_weight_gradient_sums_over():
+    few, many = conv2d_case((2, 8, 9, 9), (8, 8, 3, 3), 1, 1), conv2d_case((16, 8, 224, 224), (8, 8, 3, 3), 1, 1)
+    assert check.tolerance("direct", "backward_weight", few) == check.tolerance("direct", "forward", many) == 1e-5
+    assert 5e-5 < check.tolerance("direct", "backward_weight", many) < 6e-5 == 1.2 * check.tolerance("winograd", "forward", few)

@@ -89,5 +89,13 @@ def test_the_gate_on_fashion_mnist():
     assert [gates.fashion({"speedup": value}).verdict for value in (2.9, 3.0, 4.0)] == ["missed", "met", "aim met"]
 
 
+def test_the_gate_on_fashion_mnist_when_a_seed_misses():
+    ours, theirs = {"accuracy": 0.9335, "seconds": 50.0, "reached": 2}, {"accuracy": 0.9339, "seconds": 100.0, "reached": 1}
+    record = {"speedup": None, "seeds": 3, "table": {"fastcnn": ours, "PyTorch": theirs}}
+    assert gates.fashion(record).value == 2.0 and "2 and 1 of 3 seeds, means 93.35% and 93.39%" in gates.fashion(record).name
+    ours["accuracy"] = 0.9329
+    assert gates.fashion(record).value == 0.0
+
+
 def test_every_gated_step_is_timed():
     assert set(gates.STEPS) <= {f"{name}, batch {step.batch}" for name, step in bench_train.STEPS.items()}
