@@ -205,7 +205,7 @@ def test_best_batch_size(training):
     before = state(model, optimizer)
     options = {"optimizer": optimizer} if training else {"training": False}
     given = example if training else example[0]
-    found = train.best_batch_size(model, given, sizes=(1, 4, 9), seconds=30, **options)
+    found = train.best_batch_size(model, given, sizes=(1, 4, 9), seconds=1, **options)
     assert state(model, optimizer) == before
     assert found.sizes == [1, 4, 9] and found.stopped == "all sizes tried" and min(found.images_per_second) > 0
     best = max(found.images_per_second)
@@ -219,7 +219,7 @@ def test_best_batch_size_has_bounds():
     model, example = net(), digits().batch(slice(0, 6))
     found = train.best_batch_size(model, example, sizes=(4, 8, 4000), seconds=0.05, max_memory=1e6)
     assert 4000 not in found.sizes and found.stopped.startswith("a batch of ")
-    found = train.best_batch_size(model, example, sizes=(64, 128), seconds=30, max_memory=100)
+    found = train.best_batch_size(model, example, sizes=(64, 128), seconds=1, max_memory=100)
     assert found.sizes == [64] and "a batch of 128 would take about" in found.stopped
     found = train.best_batch_size(model, example, sizes=(64, 128), seconds=1e-9)
     assert found.sizes == [64] and "a batch of 128 would not end within 1e-09 s" in found.stopped
