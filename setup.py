@@ -79,10 +79,11 @@ def openmp_flags() -> list[str]:
 def extensions() -> list[Extension]:
     flags = openmp_flags()
     wraps = sys.platform == "linux"  # team.h stands for a function of GCC's OpenMP runtime
+    faces = [f"{KERNELS}/ukr/{stem}.h" for stem in ("ukr", "floats", "team")] + [str(p) for p in sorted(Path(KERNELS).glob("*.pxd"))]
+    bodies = [str(p) for p in sorted(Path(f"{KERNELS}/ukr").glob("*.h"))]
     built = []
     for name, sources in EXTENSIONS.items():
         path = name.replace(".", "/")
-        depends = sorted(str(p) for p in Path(f"{KERNELS}/ukr").glob("*.h")) + [str(p) for p in Path(KERNELS).glob("*.pxd")]
         built.append(
             Extension(
                 path.replace("/", "."),
@@ -91,7 +92,7 @@ def extensions() -> list[Extension]:
                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
                 extra_compile_args=COMPILE + flags + (["-include", "team.h"] if wraps else []),
                 extra_link_args=flags + (["-Wl,--wrap=GOMP_parallel"] if wraps else []),
-                depends=depends,
+                depends=faces + bodies if sources else faces,
             )
         )
     return built
