@@ -99,7 +99,8 @@ def _group_norm(rng):
 
 def _layer_norm(rng):
     groups, channels = _grouped(rng)
-    return (_size(rng, low=0), channels), groups
+    # a run of one value becomes 0, which has its own test
+    return ((_size(rng, low=0), channels), groups) if channels > groups else None
 
 
 def _adaptive(rng):
