@@ -31,8 +31,14 @@ def test_every_name_of_a_room_exists_and_says_what_it_is(room):
 
 
 def test_names_of_pytorch_for_gradients_and_averages():
-    assert {"clip_grad_norm_", "clip_grad_value_", "get_total_norm"} <= set(dir(fc.nn.utils))
+    assert {"clip_grad_norm_", "clip_grad_value_", "get_total_norm"} <= set(vars(fc.nn.utils))
     assert {"AveragedModel", "get_ema_multi_avg_fn", "get_swa_multi_avg_fn", "update_bn"} <= set(fc.train.__all__)
+
+
+@pytest.mark.parametrize("module", ["nn.functional", "nn.init", "nn.utils", "optim.lr_scheduler"])
+def test_modules_with_names_of_pytorch_can_be_imported(module):
+    code = f"import fastcnn.{module}; print(fastcnn.{module}.__name__)"
+    assert in_new_process(code) == f"fastcnn.{module}"
 
 
 def test_unknown_names():

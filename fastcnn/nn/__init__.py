@@ -1,7 +1,6 @@
 """fastcnn.nn: LAYERS. State without mathematics; names, defaults and state-dict keys as in PyTorch."""
 
-from . import clip as utils  # PyTorch's name
-from . import functional, init
+from . import functional, init, utils
 from .activation import (
     ELU,
     GELU,

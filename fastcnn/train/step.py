@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import Tensor
 from ..errors import ArgumentError, DtypeError, ShapeError, StateError
 from ..kernels.elementwise import full, require_finite
-from ..nn.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
+from ..nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from ..optim import NoiseScale
 from .capture import capture
 from .metrics import classes_of

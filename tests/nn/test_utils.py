@@ -1,4 +1,4 @@
-"""tests.nn.test_clip: limits to gradients through their public names."""
+"""tests.nn.test_utils: limits to gradients through their public names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nn.clip: limits to the gradients before an update, under PyTorch's names; also as `nn.utils`. Papers: [Pascanu2013]."""
+"""nn.utils: limits to the gradients before an update, under PyTorch's names. Papers: [Pascanu2013]."""
 
 from __future__ import annotations
 

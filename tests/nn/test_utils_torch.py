@@ -1,4 +1,4 @@
-"""tests.nn.test_clip_torch: limits to gradients equal to PyTorch's."""
+"""tests.nn.test_utils_torch: limits to gradients equal to PyTorch's."""
 
 from __future__ import annotations
 
