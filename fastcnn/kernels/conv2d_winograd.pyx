@@ -9,8 +9,6 @@ Sides that are no multiple of 4 end in tiles of three outputs, which need fewer 
 the schedule, the blocks and the threads. Inf and NaN spread over their tile.
 """
 
-import numpy as np
-
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.string cimport memcpy, memset
@@ -23,6 +21,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
+from fastcnn.kernels.moments cimport Moments, ask, finish, merge, room
 
 cnp.import_array()
 
@@ -56,8 +55,7 @@ cdef struct Winograd:
     Weights w                    # IN   weights of any strides
     const char *bias             # IN   n_out, or NULL
     char *dst                    # OUT  channels-last image, n_out channels
-    double *moments              # OUT  mean and centred sum of squares, 2 x n_out, or NULL
-    double *parts                # of each chunk: means, sums of squares [chunk][n_out], counts
+    Moments moments              # of dst
     char *scratch                # of all threads
     fc_winograd_block image      # geometry of src
     fc_winograd_block result     # geometry of dst
@@ -113,7 +111,7 @@ cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *re
     multiply(u, p, m, v, result.start, weights, panel)
     result.channels = min(u.nr, p.n_out - panel * u.nr)
     u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
-                      sums if p.moments != NULL else NULL, result, &POINTS)
+                      sums if p.moments.out != NULL else NULL, result, &POINTS)
 
 
 cdef void name_chunks(const Winograd *p, fc_winograd_tile *tiles, const Py_ssize_t *start, double *counts, Py_ssize_t c0,
@@ -134,13 +132,12 @@ cdef void name_chunks(const Winograd *p, fc_winograd_tile *tiles, const Py_ssize
 cdef void store_moments(const fc_ukr *u, const Winograd *p, const char *sums, const double *counts, Py_ssize_t c0,
                         Py_ssize_t c1, Py_ssize_t panel) noexcept nogil:
     """Moments of one panel in chunks c0..c1, of which a block consists."""
-    cdef Py_ssize_t c, at, values = p.chunks * p.n_out
+    cdef Py_ssize_t c
     for c in range(c0, c1):
-        at = c * p.n_out + panel * u.nr
-        u.winograd_moments(p.parts + at, p.parts + values + at, sums + (c - c0) * 3 * u.nr * u.item, counts[c - c0],
-                           min(u.nr, p.n_out - panel * u.nr))
+        finish(u, &p.moments, sums + (c - c0) * 3 * u.nr * u.item, c, panel * u.nr, min(u.nr, p.n_out - panel * u.nr),
+               <Py_ssize_t>counts[c - c0])
         if panel == 0:
-            p.parts[2 * values + c] = counts[c - c0]
+            p.moments.count[c] = counts[c - c0]
 
 
 cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t c0,
@@ -156,7 +153,7 @@ cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_s
     cdef char *m = v + 36 * p.v_slice * u.item
     cdef char *weights = m + 36 * p.m_slice * u.item
     lay_tiles(&p.tiling, tiles, source.start, first, c1 * p.tiles // p.chunks - first)
-    if p.moments != NULL:
+    if p.moments.out != NULL:
         name_chunks(p, tiles, source.start, counts, c0, c1)
     memcpy(result.start, source.start, sizeof(source.start))
     source.tiles = result.tiles = tiles
@@ -167,7 +164,7 @@ cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_s
             finish_panel(u, p, &result, sums, m, v, weights, panel)
         else:
             finish_panel(u, p, &result, sums, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
-        if p.moments != NULL:
+        if p.moments.out != NULL:
             store_moments(u, p, sums, counts, c0, c1, panel)
 
 
@@ -187,20 +184,12 @@ cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ss
     fc_restore(floats)
 
 
-cdef void merge(const Winograd *p) noexcept nogil:
-    cdef unsigned long long floats = fc_flush()
-    cdef Py_ssize_t values = p.chunks * p.n_out
-    p.u.merge_moments(p.moments, p.moments + p.n_out, p.parts, p.parts + values, p.parts + 2 * values, p.chunks, p.n_out)
-    fc_restore(floats)
-
-
 cdef int convolve(const void *job) noexcept nogil:
     cdef const Winograd *p = <const Winograd *>job
     cdef Py_ssize_t t, threads = p.groups * p.shares
     for t in prange(threads, num_threads=threads, schedule="static"):
         convolve_part(p.u, p, p.scratch + t * p.own, t % p.groups, t // p.groups)
-    if p.moments != NULL:
-        merge(p)
+    merge(p.u, &p.moments, p.n_out, threads)
     return 0
 
 
@@ -220,7 +209,7 @@ cdef void divide(const fc_ukr *u, Winograd *p, int threads) noexcept nogil:
 
 cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held) except -1:
     cdef Py_ssize_t panels, share, size, limit, chunk
-    cdef Block scratch, parts
+    cdef Block scratch, _parts
     if schedule not in ("auto", "fused", "stationary"):
         raise ArgumentError(f"conv2d: schedule must be 'auto', 'fused' or 'stationary', got {schedule!r}")
     p.u = u
@@ -246,13 +235,12 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held
     p.v_slice, p.m_slice = odd_lines(p.count * p.v_row, u.item), odd_lines(p.count * p.m_row, u.item)
     p.u_slice = odd_lines((1 if p.stationary else panels) * p.depth * u.nr, u.item)
     p.list_bytes = (p.count * sizeof(fc_winograd_tile) + 63) // 64 * 64
-    p.sum_bytes = (p.run * (3 * u.nr * u.item + sizeof(double)) + 63) // 64 * 64 if p.moments != NULL else 0
+    p.sum_bytes = (p.run * (3 * u.nr * u.item + sizeof(double)) + 63) // 64 * 64 if p.moments.out != NULL else 0
     p.result.slice, p.result.row = p.m_slice, p.m_row
     p.image.slice, p.image.row = p.v_slice, p.v_row
     p.own = apart(p.list_bytes + p.sum_bytes + 36 * (p.v_slice + p.m_slice + p.u_slice) * u.item)
     scratch = block(p.groups * p.shares * p.own)
-    parts = block(p.chunks * (2 * p.n_out + 1) * sizeof(double) if p.moments != NULL else 1)
-    p.parts = <double *>parts.data
+    _parts = room(&p.moments, p.chunks)
     p.scratch = scratch.data
     emit(convolve, p, sizeof(Winograd), held)
     return 0
@@ -316,17 +304,6 @@ def accepts(case) -> bool:
     return (case.kh, case.kw, case.sh, case.sw, case.dh, case.dw, case.groups) == (3, 3, 1, 1, 1, 1, 1)
 
 
-cdef cnp.ndarray moments_of(object array, Py_ssize_t channels):
-    """`array` if it can take the moments of this many channels, or None."""
-    if array is None:
-        return None
-    cdef cnp.ndarray out = array
-    if out.dtype != np.float64 or np.shape(out) != (2, channels) or not (out.flags.c_contiguous and out.flags.writeable):
-        raise ArgumentError(f"conv2d: moments must be a writeable float64 array (2, {channels}) in C order, "
-                            f"got {out.dtype} {np.shape(out)}, strides {array.strides}")
-    return out
-
-
 def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str schedule="auto", int threads=1):
     """Return y of shape case.y_shape, channels-last, by F(4x4,3x3); needs accepts(case).
 
@@ -337,16 +314,15 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str
     cdef cnp.ndarray xs = image(x, "x", case.x_shape)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
-    cdef cnp.ndarray taken = moments_of(moments, case.co)
     cdef const fc_ukr *u = table(xs.itemsize)
     cdef cnp.ndarray y = empty_nchw(case.batch, case.co, case.oh, case.ow, xs.dtype.num)
     cdef Winograd p
+    ask(&p.moments, moments, case.co)
     if y.size == 0:
-        if taken is not None:
+        if moments is not None:
             unrecorded("moments of nothing")
-            taken.fill(0)
+            moments.fill(0)
         return y
-    p.moments = NULL if taken is None else <double *>cnp.PyArray_BYTES(taken)
     p.w = weights_of(u, ws, 1)
     p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
@@ -355,7 +331,7 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str
     p.tiles = case.batch * p.tiling.per_image
     set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, 0, 0)
-    run(u, &p, schedule, team(case.macs, threads), (y, taken, xs, ws, bias))
+    run(u, &p, schedule, team(case.macs, threads), (y, moments, xs, ws, bias))
     return y
 
 
@@ -368,12 +344,13 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     cdef Winograd p
     if dx.size == 0:
         return dx
+    ask(&p.moments, None, case.ci)
     p.w = weights_of(u, ws, 1)
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     p.w.data += 2 * (p.w.s_r + p.w.s_s) * u.item  # rotated: the last tap first
     p.w.s_r, p.w.s_s = -p.w.s_r, -p.w.s_s
-    p.src, p.dst, p.bias, p.moments, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, NULL, 0
+    p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
     p.depth, p.n_out = case.co, case.ci
     p.tiling = tiling(case.ih, case.iw)
     p.tiles = case.batch * p.tiling.per_image

@@ -214,7 +214,6 @@ cdef extern from "ukr.h" nogil:
         void square_product(void *c, const void *a, const void *b, Py_ssize_t ldb, Py_ssize_t rows) noexcept nogil
         void winograd_output(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
                              const fc_winograd_points *p) noexcept nogil
-        void winograd_moments(double *mean, double *m2, const void *moments, double count, Py_ssize_t n) noexcept nogil
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
                          const fc_winograd_points *p) noexcept nogil

@@ -41,7 +41,6 @@ const fc_ukr FC_FN(table) = {
     .winograd_input = FC_FN(winograd_input),
     .square_product = FC_FN(square_product),
     .winograd_output = FC_FN(winograd_output),
-    .winograd_moments = FC_FN(winograd_moments),
     .winograd_dy = FC_FN(winograd_dy),
     .winograd_dw = FC_FN(winograd_dw),
     .relu = FC_FN(relu),

@@ -282,7 +282,6 @@ typedef struct {
     void (*square_product)(void *c, const void *a, const void *b, ptrdiff_t ldb, ptrdiff_t rows);
     void (*winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
                             const fc_winograd_points *p);
-    void (*winograd_moments)(double *mean, double *m2, const void *moments, double count, ptrdiff_t n);
     void (*winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_dw)(void *panel, ptrdiff_t panel_tap, const void *m, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
                         const fc_winograd_points *p);
