@@ -53,8 +53,9 @@ def test_every_kernel_repeats_itself_on_new_inputs(op):
 
 
 @pytest.mark.parametrize("op", ["conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight"])
-def test_depthwise_repeats_itself_on_new_inputs(op):
-    impl = next(impl for impl in harness.implementations(op) if impl.name == "depthwise")
+@pytest.mark.parametrize("name", ["depthwise", "batch", "narrow"])
+def test_each_convolution_repeats_itself_on_new_inputs(op, name):
+    impl = next(impl for impl in harness.implementations(op) if impl.name == name)
     for case in (c for c in CASES[op].values() if impl.accepts(*harness.arguments(op, c)) and c.batch):
         repeats_itself(impl, harness.arguments(op, case))
 
