@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .cpu_probe import supports
+from .cpu_probe import level, supports, use
 from .errors import ArgumentError
 
 LEVELS = ("generic", "avx2", "avx512")  # worst first; an index into this is the level that kernels look up
@@ -35,17 +35,19 @@ def _default() -> tuple[int, str]:
     return LEVELS.index(available()[-1]), "best that this processor supports"
 
 
-_level, _reason = _default()
+def _set(chosen: int, why: str) -> None:
+    global _reason
+    use(chosen)  # an index into LEVELS, which kernels ask for at each call
+    _reason = why
 
 
-def level() -> int:
-    """Return the index in LEVELS of the instruction set in use."""
-    return _level
+_reason: str
+_set(*_default())
 
 
 def isa() -> str:
     """Return the name of the instruction set in use."""
-    return LEVELS[_level]
+    return LEVELS[level()]
 
 
 def reason() -> str:
@@ -55,20 +57,18 @@ def reason() -> str:
 
 def set_isa(name: str) -> None:
     """Use the named instruction set from now on, in every thread; raise ArgumentError when it cannot run here."""
-    global _level, _reason
-    _level, _reason = _index(name, "set_isa"), "set_isa"
+    _set(_index(name, "set_isa"), "set_isa")
 
 
 @contextmanager
 def use_isa(name: str) -> Iterator[None]:
     """Use the named instruction set inside a `with` block."""
-    global _level, _reason
-    before = _level, _reason
+    before = level(), _reason
     set_isa(name)
     try:
         yield
     finally:
-        _level, _reason = before
+        _set(*before)
 
 
 def processor() -> str:

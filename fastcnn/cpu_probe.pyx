@@ -1,4 +1,4 @@
-"""fastcnn.cpu_probe: which instruction sets this processor and this system support."""
+"""fastcnn.cpu_probe: which instruction sets this processor and this system support, and which one is in use."""
 
 cdef extern from *:
     """
@@ -16,7 +16,25 @@ cdef extern from *:
     """
     bint fc_supports(int level) nogil
 
+cdef int in_use = 0
+
 
 def supports(int level):
     """Return whether level 0 (generic), 1 (avx2) or 2 (avx512) can run here, the operating system's state included."""
     return fc_supports(level)
+
+
+def level():
+    """Return the level in use, 0 until `use`."""
+    return in_use
+
+
+def use(int level):
+    """Take another level into use, which is supported."""
+    global in_use
+    in_use = level
+
+
+cdef int level_in_use() noexcept nogil:
+    """As `level`, for kernels, which ask at each call."""
+    return in_use

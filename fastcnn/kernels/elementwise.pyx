@@ -18,7 +18,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_SUB, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, offsets, ordered, plan_walk
+from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, fits, offsets, ordered, plan_walk
 
 cnp.import_array()
 
@@ -70,7 +70,7 @@ cdef bint in_steps(cnp.ndarray x) noexcept:
     """Are all strides multiples of an element?"""
     cdef int i
     for i in range(x.ndim):
-        if cnp.PyArray_STRIDE(x, i) % x.itemsize:
+        if cnp.PyArray_STRIDE(x, i) % cnp.PyArray_ITEMSIZE(x):
             return False
     return True
 
@@ -78,26 +78,43 @@ cdef bint in_steps(cnp.ndarray x) noexcept:
 cdef int fill_binary(Binary *p, int op, cnp.ndarray z, cnp.ndarray a, cnp.ndarray b, object number, int threads) except -1:
     """Describe z = a op b; the operand that is None is the number. False (0) when this kernel cannot walk them."""
     cdef cnp.ndarray one
+    cdef float single
     if not plan_walk(&p.walk, z, a, b):
         return 0
-    p.u, p.op = table(z.itemsize), op
+    p.u, p.op = table(cnp.PyArray_ITEMSIZE(z)), op
     p.z = cnp.PyArray_BYTES(z)
     p.a = NULL if a is None else cnp.PyArray_BYTES(a)
     p.b = NULL if b is None else cnp.PyArray_BYTES(b)
     p.number = 0
-    if number is not None:
+    if type(number) is float or type(number) is np.float32:
+        p.number = number
+        if p.u.item == 4:
+            single = <float>p.number
+            memcpy(&p.number, &single, sizeof(float))
+    elif number is not None:
         one = np.asarray(number, dtype=z.dtype)
-        memcpy(&p.number, cnp.PyArray_BYTES(one), one.itemsize)
-    p.threads = crew(3.0 * z.size * z.itemsize, threads)
+        memcpy(&p.number, cnp.PyArray_BYTES(one), p.u.item)
+    p.threads = crew(3.0 * z.size * p.u.item, threads)
     return 1
+
+
+cdef cnp.ndarray broadcast(cnp.ndarray x, cnp.ndarray y):
+    """An uninitialised array of the shape that x and y broadcast to; None for more than 8 axes."""
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+    if len(shape) > 8:
+        return None
+    if np.shape(x) == shape:
+        return empty_in_order_of(x, cnp.PyArray_TYPE(x))
+    return empty_in_order_of(y, cnp.PyArray_TYPE(y)) if np.shape(y) == shape else empty_like_shape(shape, cnp.PyArray_TYPE(x))
 
 
 cdef object binary(int op, object ufunc, object a, object b, int threads):
     """a op b where both are arrays, or one is and the other a number."""
     cdef cnp.ndarray x = a if plain(a) else None, y = b if plain(b) else None, z
     cdef Binary p
-    cdef object first = x if x is not None else y
+    cdef cnp.ndarray first = x if x is not None else y
     cdef bint fine = first is not None and cnp.PyArray_TYPE(first) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)
+    cdef bint alike = x is not None and y is not None and fits(x, y)
     if fine:
         fine = ((x is not None or np.ndim(a) == 0) and (y is not None or np.ndim(b) == 0)
                 and (x is None or y is None or cnp.PyArray_TYPE(x) == cnp.PyArray_TYPE(y))
@@ -106,18 +123,16 @@ cdef object binary(int op, object ufunc, object a, object b, int threads):
         unrecorded(f"{ufunc.__name__} of such operands")
         with np.errstate(all="ignore"):
             return ufunc(a, b)
-    shape = first.shape
-    if x is not None and y is not None and shape != (<object>y).shape:
-        shape = np.broadcast_shapes(shape, np.shape(y))
-    if len(shape) > 8:
-        unrecorded(f"{ufunc.__name__} of more than 8 axes")
-        return ufunc(a, b)
-    if x is not None and (<object>x).shape == shape:
-        z = empty_in_order_of(x, shape, cnp.PyArray_TYPE(x))
-    elif y is not None and (<object>y).shape == shape:
-        z = empty_in_order_of(y, shape, cnp.PyArray_TYPE(y))
+    if alike or x is None or y is None:
+        if first.ndim > 8:
+            unrecorded(f"{ufunc.__name__} of more than 8 axes")
+            return ufunc(a, b)
+        z = empty_in_order_of(first, cnp.PyArray_TYPE(first))
     else:
-        z = empty_like_shape(shape, cnp.PyArray_TYPE(first))
+        z = broadcast(x, y)
+        if z is None:
+            unrecorded(f"{ufunc.__name__} of more than 8 axes")
+            return ufunc(a, b)
     if z.size:
         fill_binary(&p, op, z, x, y, a if x is None else b if y is None else None, threads)
         emit(binary_all, &p, sizeof(p), (z, x, y))
@@ -148,11 +163,11 @@ def add_to(total, x, *, int threads=1):
     """total += x in place; arrays of one shape and dtype."""
     cdef cnp.ndarray z = total, a = x
     cdef Binary p
-    if np.shape(z) != np.shape(a) or z.dtype != a.dtype:
+    if not fits(z, a) and (np.shape(z) != np.shape(a) or z.dtype != a.dtype):
         raise ShapeError(f"add_to: x must be like total, got {a.dtype} {np.shape(a)} and {z.dtype} {np.shape(z)}")
-    if not z.flags.writeable:
+    if not cnp.PyArray_ISWRITEABLE(z):
         raise ArgumentError(f"add_to: total is read-only (shape {np.shape(z)})")
-    if (z.dtype.char in "fd" and plain(z) and plain(a) and in_steps(z) and in_steps(a)
+    if (cnp.PyArray_TYPE(z) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) and plain(z) and plain(a) and in_steps(z) and in_steps(a)
             and fill_binary(&p, FC_ADD, z, z, a, None, threads)):
         if z.size:
             emit(binary_all, &p, sizeof(p), (z, a))
@@ -173,7 +188,7 @@ def full(shape, double value, dtype, *, int threads=1):
 
 def full_like(x, double value, *, int threads=1):
     """Return an array like x (float32 or float64), in its order in memory, that holds `value` everywhere."""
-    cdef cnp.ndarray a = x, z = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    cdef cnp.ndarray a = x, z = empty_in_order_of(a, cnp.PyArray_TYPE(a))
     cdef Binary p
     if z.size:
         fill_binary(&p, FC_MUL, z, None, None, value, threads)
@@ -214,7 +229,7 @@ cdef cnp.ndarray alike(cnp.ndarray x, object array, str op, str name, int thread
         same = same and (cnp.PyArray_DIM(x, i) == 1 or cnp.PyArray_STRIDE(a, i) == cnp.PyArray_STRIDE(x, i))
     if same:
         return a
-    out = empty_in_order_of(x, np.shape(x), x.dtype.num)
+    out = empty_in_order_of(x, cnp.PyArray_TYPE(x))
     copy_into(out, a, threads)
     return out
 
@@ -257,7 +272,7 @@ def dropout(x, kept, double scale, *, int threads=1):
         raise ShapeError(f"dropout: kept must be bool and have shape {np.shape(a)}, got {mask.dtype} {np.shape(mask)}")
     if a.dtype.char not in "fd":
         raise DtypeError(f"dropout: x must be float32 or float64, got {a.dtype}")
-    y = empty_in_order_of(mask, np.shape(a), a.dtype.num)
+    y = empty_in_order_of(mask, cnp.PyArray_TYPE(a))
     a = alike(y, a, "dropout", "x", threads)
     p.u, p.out, p.x, p.kept = table(a.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a), <uint8_t *>cnp.PyArray_BYTES(mask)
     p.n, p.low, p.threads = a.size, scale, crew(2.0 * a.size * a.itemsize, threads)

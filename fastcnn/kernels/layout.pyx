@@ -13,7 +13,7 @@ from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.entry cimport emit
 from fastcnn.kernels.gemm cimport ready
-from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
+from fastcnn.kernels.memory cimport empty_nchw, empty_of
 from fastcnn.kernels.micro cimport fc_ukr, table
 from fastcnn.kernels.strided cimport copy_into, ordered
 
@@ -38,7 +38,7 @@ cdef bint exceeds_cache(double nbytes) noexcept nogil:
 
 cdef bint dense(cnp.ndarray x, int a, int b, int c, int d) noexcept:
     """Is x (rank 4) contiguous in memory with the axes in this order, slowest first?"""
-    cdef Py_ssize_t step = x.itemsize
+    cdef Py_ssize_t step = cnp.PyArray_ITEMSIZE(x)
     cdef int axis, i
     cdef int order[4]
     order[0], order[1], order[2], order[3] = d, c, b, a
@@ -52,7 +52,7 @@ cdef bint dense(cnp.ndarray x, int a, int b, int c, int d) noexcept:
 
 cdef bint has_planes(cnp.ndarray x) noexcept:
     """Is each (height, width) plane of x contiguous, whatever the strides of batch and channels?"""
-    cdef Py_ssize_t ih = cnp.PyArray_DIM(x, 2), iw = cnp.PyArray_DIM(x, 3), step = x.itemsize
+    cdef Py_ssize_t ih = cnp.PyArray_DIM(x, 2), iw = cnp.PyArray_DIM(x, 3), step = cnp.PyArray_ITEMSIZE(x)
     return (iw == 1 or cnp.PyArray_STRIDE(x, 3) == step) and (ih == 1 or cnp.PyArray_STRIDE(x, 2) == iw * step)
 
 
@@ -98,15 +98,15 @@ cdef cnp.ndarray channels_last(object array, str op, str name, int threads):
     cdef Transpose p
     if dense(x, 0, 2, 3, 1):
         return x
-    y = empty_nchw(batch, channels, ih, iw, x.dtype.num)
+    y = empty_nchw(batch, channels, ih, iw, cnp.PyArray_TYPE(x))
     if x.size == 0 or not has_planes(x):
         copy_into(y, x, threads)
         return y
-    p.u, p.dst, p.src = table(x.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x)
+    p.u, p.dst, p.src = table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x)
     p.d_batch, p.ldd = channels * ih * iw, channels
-    p.s_batch, p.lds = cnp.PyArray_STRIDE(x, 0) // x.itemsize, cnp.PyArray_STRIDE(x, 1) // x.itemsize
+    p.s_batch, p.lds = cnp.PyArray_STRIDE(x, 0) // p.u.item, cnp.PyArray_STRIDE(x, 1) // p.u.item
     p.batch, p.channels, p.pixels, p.to_pixels = batch, channels, ih * iw, True
-    p.threads = crew(2.0 * x.size * x.itemsize, threads)
+    p.threads = crew(2.0 * x.size * p.u.item, threads)
     emit(transpose_images, &p, sizeof(p), (y, x))
     return y
 
@@ -139,15 +139,15 @@ def to_contiguous(x, *, int threads=1):
     cdef Py_ssize_t batch = cnp.PyArray_DIM(a, 0), channels = cnp.PyArray_DIM(a, 1)
     cdef Py_ssize_t ih = cnp.PyArray_DIM(a, 2), iw = cnp.PyArray_DIM(a, 3)
     cdef Transpose p
-    if a.flags.c_contiguous:
+    if cnp.PyArray_IS_C_CONTIGUOUS(a):
         return a
-    y = empty_like_shape((batch, channels, ih, iw), a.dtype.num)
+    y = empty_of(4, a.shape, cnp.PyArray_TYPE(a))
     if a.size == 0 or not dense(a, 0, 2, 3, 1):
         copy_into(y, a, threads)
         return y
-    p.u, p.dst, p.src = table(a.itemsize), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a)
+    p.u, p.dst, p.src = table(cnp.PyArray_ITEMSIZE(a)), cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a)
     p.d_batch, p.ldd, p.s_batch, p.lds = channels * ih * iw, ih * iw, channels * ih * iw, channels
     p.batch, p.channels, p.pixels, p.to_pixels = batch, channels, ih * iw, False
-    p.threads = crew(2.0 * a.size * a.itemsize, threads)
+    p.threads = crew(2.0 * a.size * p.u.item, threads)
     emit(transpose_images, &p, sizeof(p), (y, a))
     return y

@@ -1,5 +1,7 @@
 # kernels.memory: cached, aligned blocks of memory for outputs and scratch.
 
+cimport numpy as cnp
+
 cdef enum:
     CLASSES = 176
 
@@ -28,5 +30,6 @@ cdef class Block:
 cdef Block block(size_t size)
 cdef void use_arena(Arena arena) noexcept
 cdef Py_ssize_t apart(Py_ssize_t size) noexcept nogil
+cdef object empty_of(int ndim, cnp.npy_intp *shape, int typenum)
 cdef object empty_like_shape(tuple shape, int typenum)
 cdef object empty_nchw(Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, int typenum)

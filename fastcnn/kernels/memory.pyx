@@ -235,31 +235,44 @@ cdef void release_all() noexcept:
     fc_trim()
 
 
-cdef object empty_like_shape(tuple shape, int typenum):
+cdef object empty_of(int ndim, cnp.npy_intp *shape, int typenum):
     """Return an uninitialised C-order array of the NumPy type number `typenum`."""
-    cdef cnp.npy_intp dims[8]
-    cdef int i, n = len(shape)
     cdef size_t size = 4
+    cdef int i
     cdef Block b
     cdef object array
-    if n > 8:
-        return np.empty(shape, cnp.PyArray_DescrFromType(typenum))
     if typenum != cnp.NPY_FLOAT:
         size = (<cnp.dtype>cnp.PyArray_DescrFromType(typenum)).itemsize
-    for i in range(n):
-        dims[i] = shape[i]
-        size *= dims[i]
-    if size < SMALL_ARRAY and fc_arena == NULL:
-        return cnp.PyArray_EMPTY(n, dims, typenum, 0)
+    for i in range(ndim):
+        size *= shape[i]
+    if ndim > 8 or (size < SMALL_ARRAY and fc_arena == NULL):
+        return cnp.PyArray_EMPTY(ndim, shape, typenum, 0)
     b = block(size)
-    array = cnp.PyArray_SimpleNewFromData(n, dims, typenum, b.data)
+    array = cnp.PyArray_SimpleNewFromData(ndim, shape, typenum, b.data)
     cnp.set_array_base(array, b)
     return array
 
 
+cdef object empty_like_shape(tuple shape, int typenum):
+    """As `empty_of`, of a tuple."""
+    cdef cnp.npy_intp dims[8]
+    cdef int i, n = len(shape)
+    if n > 8:
+        return np.empty(shape, cnp.PyArray_DescrFromType(typenum))
+    for i in range(n):
+        dims[i] = shape[i]
+    return empty_of(n, dims, typenum)
+
+
 cdef object empty_nchw(Py_ssize_t batch, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, int typenum):
     """Return an uninitialised array of logical shape NCHW in channels-last memory."""
-    return empty_like_shape((batch, height, width, channels), typenum).transpose(0, 3, 1, 2)
+    cdef cnp.npy_intp dims[4]
+    cdef cnp.npy_intp axes[4]
+    cdef cnp.PyArray_Dims order
+    dims[0], dims[1], dims[2], dims[3] = batch, height, width, channels
+    axes[0], axes[1], axes[2], axes[3] = 0, 3, 1, 2
+    order.ptr, order.len = axes, 4
+    return cnp.PyArray_Transpose(empty_of(4, dims, typenum), &order)
 
 
 def empty(shape, dtype):

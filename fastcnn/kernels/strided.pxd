@@ -15,7 +15,7 @@ cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b)
 cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
 cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads)
-cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum)
+cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum)
 cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint is_dense(cnp.ndarray a) noexcept
 cdef bint fits(cnp.ndarray a, cnp.ndarray p) noexcept

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 from fastcnn.errors import ArgumentError, ShapeError
 
 from fastcnn.kernels.entry cimport emit, unrecorded
-from fastcnn.kernels.memory cimport empty_like_shape
+from fastcnn.kernels.memory cimport empty_like_shape, empty_of
 
 cnp.import_array()
 
@@ -65,7 +65,7 @@ cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b):
     if w.ndim == 0:
         w.ndim, w.shape[0] = 1, 1
         for k in range(3):
-            w.step[k][0] = out.itemsize
+            w.step[k][0] = cnp.PyArray_ITEMSIZE(out)
     for i in range(w.ndim - 1):
         w.rows *= w.shape[i]
     return True
@@ -128,32 +128,39 @@ cdef int copy_all(const void *job) noexcept nogil:
 cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1:
     """dst[...] = src of the same dtype, broadcasting; src broadcasts to the shape of dst and does not overlap it."""
     cdef Copy p
-    if dst.size == 0:
+    cdef Py_ssize_t item = cnp.PyArray_ITEMSIZE(dst), size = dst.size
+    if size == 0:
         return 0
-    if dst.itemsize > 8 or not dst.flags.aligned or not src.flags.aligned or not plan_walk(&p.walk, dst, src, None):
+    if item > 8 or not cnp.PyArray_ISALIGNED(dst) or not cnp.PyArray_ISALIGNED(src) or not plan_walk(&p.walk, dst, src, None):
         unrecorded("a copy of an array that is not aligned or has too many axes")
         dst[...] = src
         return 0
-    p.dst, p.src, p.item = cnp.PyArray_BYTES(dst), cnp.PyArray_BYTES(src), dst.itemsize
-    p.threads = max(1, threads) if 2 * dst.size * dst.itemsize >= SERIAL_BYTES else 1
+    p.dst, p.src, p.item = cnp.PyArray_BYTES(dst), cnp.PyArray_BYTES(src), item
+    p.threads = max(1, threads) if 2 * size * item >= SERIAL_BYTES else 1
     return emit(copy_all, &p, sizeof(p), (dst, src))
 
 
-cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, tuple shape, int typenum):
-    """Return an uninitialised dense array whose axes lie in memory in the order of those of x (as many as `shape` has)."""
+cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum):
+    """Return an uninitialised dense array of the shape of x, whose axes lie in memory in the order of those of x."""
     cdef int order[AXES]
+    cdef cnp.npy_intp sizes[AXES]
+    cdef cnp.npy_intp places[AXES]
+    cdef cnp.PyArray_Dims back
     cdef int i, k, ndim = x.ndim
-    if ndim > 8 or cnp.PyArray_IS_C_CONTIGUOUS(x):
-        return empty_like_shape(shape, typenum) if ndim <= 8 else np.empty_like(x, dtype=cnp.PyArray_DescrFromType(typenum))
+    if cnp.PyArray_IS_C_CONTIGUOUS(x):
+        return empty_of(ndim, x.shape, typenum)
+    if ndim > 8:
+        return np.empty_like(x, dtype=cnp.PyArray_DescrFromType(typenum))
     for i in range(ndim):  # a stride of 0 or an axis of length 1 has no place of its own: it stays behind the axis before it
         k = i
         while k > 0 and 0 < abs(cnp.PyArray_STRIDE(x, order[k - 1])) < abs(cnp.PyArray_STRIDE(x, i)):
             order[k] = order[k - 1]
             k -= 1
         order[k] = i
-    axes = [order[i] for i in range(ndim)]
-    array = empty_like_shape(tuple([shape[i] for i in axes]), typenum)
-    return array.transpose([axes.index(i) for i in range(ndim)])
+    for i in range(ndim):
+        sizes[i], places[order[i]] = cnp.PyArray_DIM(x, order[i]), i
+    back.ptr, back.len = places, ndim
+    return cnp.PyArray_Transpose(empty_of(ndim, sizes, typenum), &back)
 
 
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads):
@@ -164,7 +171,7 @@ cdef cnp.ndarray ordered(cnp.ndarray x, int threads):
     if x.ndim > 8:
         unrecorded("a copy of an array that has too many axes")
         return np.ascontiguousarray(x)
-    y = empty_like_shape(np.shape(x), x.dtype.num)
+    y = empty_of(x.ndim, x.shape, cnp.PyArray_TYPE(x))
     copy_into(y, x, threads)
     return y
 
@@ -180,7 +187,7 @@ cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept:
 
 cdef bint is_dense(cnp.ndarray a) noexcept:
     """Is the memory of a one run without holes, in any order of the axes?"""
-    cdef Py_ssize_t step = a.itemsize
+    cdef Py_ssize_t step = cnp.PyArray_ITEMSIZE(a)
     cdef int i, found = 0, before = -1
     cdef bint used[32]
     for i in range(a.ndim):
@@ -200,7 +207,9 @@ cdef bint is_dense(cnp.ndarray a) noexcept:
 cdef bint fits(cnp.ndarray a, cnp.ndarray p) noexcept:
     """Do the arrays have the same shape and dtype?"""
     cdef int i
-    if a.ndim != p.ndim or cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p) or cnp.PyArray_ISBYTESWAPPED(a):
+    if a.ndim != p.ndim or cnp.PyArray_TYPE(a) != cnp.PyArray_TYPE(p):
+        return False
+    if cnp.PyArray_ISBYTESWAPPED(a) or cnp.PyArray_ISBYTESWAPPED(p):
         return False
     for i in range(a.ndim):
         if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(p, i):
@@ -236,21 +245,22 @@ def integers(x, *, int threads=1):
     """Return x (rank 1, any integer dtype) as contiguous int64; itself if it is so already."""
     cdef cnp.ndarray a = x, y
     cdef Cast p
-    if a.dtype.num == cnp.NPY_INT64 and a.dtype.isnative and a.flags.c_contiguous and a.flags.aligned:
+    cdef bint fine = cnp.PyArray_ISALIGNED(a) and not cnp.PyArray_ISBYTESWAPPED(a)
+    if fine and cnp.PyArray_TYPE(a) == cnp.NPY_INT64 and cnp.PyArray_IS_C_CONTIGUOUS(a):
         return a
-    if a.ndim != 1 or not a.flags.aligned or not a.dtype.isnative:
+    if a.ndim != 1 or not fine:
         unrecorded("class numbers that are not an aligned array of rank 1")
         return np.ascontiguousarray(a, dtype=np.int64)
-    y = empty_like_shape(np.shape(a), cnp.NPY_INT64)
+    y = empty_of(1, a.shape, cnp.NPY_INT64)
     p.dst, p.src, p.n = <int64_t *>cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(a), cnp.PyArray_DIM(a, 0)
-    p.step, p.item, p.signed_ = cnp.PyArray_STRIDE(a, 0), a.itemsize, a.dtype.kind == "i"
+    p.step, p.item, p.signed_ = cnp.PyArray_STRIDE(a, 0), cnp.PyArray_ITEMSIZE(a), a.dtype.kind == "i"
     emit(cast_all, &p, sizeof(p), (y, a))
     return y
 
 
 def copy(x, *, int threads=1):
     """Return a copy of x, dense, with the axes in memory in the order of x."""
-    cdef cnp.ndarray a = x, y = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    cdef cnp.ndarray a = x, y = empty_in_order_of(a, cnp.PyArray_TYPE(a))
     copy_into(y, a, threads)
     return y
 
@@ -263,9 +273,9 @@ def contiguous(x, *, int threads=1):
 def copy_to(out, x, *, int threads=1):
     """out[...] = x, broadcasting; arrays of one dtype that do not overlap."""
     cdef cnp.ndarray dst = out, src = x
-    if dst.dtype != src.dtype or np.broadcast_shapes(np.shape(dst), np.shape(src)) != np.shape(dst):
+    if not fits(dst, src) and (dst.dtype != src.dtype or np.broadcast_shapes(np.shape(dst), np.shape(src)) != np.shape(dst)):
         raise ShapeError(f"copy_to: x must broadcast to out, got {src.dtype} {np.shape(src)} and {dst.dtype} {np.shape(dst)}")
-    if not dst.flags.writeable:
+    if not cnp.PyArray_ISWRITEABLE(dst):
         raise ArgumentError(f"copy_to: out is read-only (shape {np.shape(dst)})")
     copy_into(dst, src, threads)
 

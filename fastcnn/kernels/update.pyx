@@ -44,9 +44,9 @@ cdef cnp.ndarray in_order_of(cnp.ndarray a, cnp.ndarray p):
     cdef cnp.ndarray out
     if same_order(a, p) and cnp.PyArray_ISALIGNED(a):
         return a
-    if a.ndim == 4 and p.flags.c_contiguous:
+    if a.ndim == 4 and cnp.PyArray_IS_C_CONTIGUOUS(p):
         return to_contiguous(a)
-    out = empty_in_order_of(p, np.shape(p), p.dtype.num)
+    out = empty_in_order_of(p, cnp.PyArray_TYPE(p))
     copy_into(out, a, 1)
     return out
 
