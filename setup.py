@@ -23,6 +23,7 @@ EXTENSIONS = {
     f"{KERNELS}/entry": [],
     f"{KERNELS}/micro": UKR,
     f"{KERNELS}/probe": [],
+    f"{KERNELS}/call": [],
     f"{KERNELS}/gemm": [],
     f"{KERNELS}/strided": [],
     f"{KERNELS}/layout": [],

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..policy import asked, measured, state, timeable, warn_slow
-from ..threads import get_num_threads
+from .call import public
 from .memory import empty
-from .table import OPS, Impl
+from .table import OPS, Impl, _floats, _same_floats
 from .winograd import gain as winograd_gain
 
 CONVOLUTIONS = ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weight")
@@ -103,14 +103,8 @@ def conv2d_forward_moments(x, w, b, case, algorithm: str = "auto") -> tuple:
 
 def _public(op: str) -> Callable:
     first = OPS[op][0]
-    function, accepts = first.function, first.accepts
-    plain = first.compiled and len(OPS[op]) == 2
-
-    def call(*args, algorithm: str = "auto", **options):
-        if plain and algorithm == "auto" and not state.blocks and accepts(*args):
-            return function(*args, threads=get_num_threads(), **options)
-        return choose(op, args, algorithm).run(*args, **options)
-
+    plain = len(OPS[op]) == 2 and first.compiled and first.accepts in (_floats, _same_floats)
+    call = public(op, choose, first.function if plain else None, first.accepts is _same_floats)
     call.__name__ = call.__qualname__ = op
     call.__doc__ = f"Run the best implementation of `{op}`; arguments as in fastcnn.reference, plus `algorithm`."
     return call

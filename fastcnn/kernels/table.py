@@ -23,7 +23,6 @@ from ..reference import loss as _loss
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
 from ..reference import softmax as _softmax
-from ..threads import get_num_threads
 from . import activation as _act_compiled
 from . import avg_pool2d as _avg_fast
 from . import batch_norm as _bn_compiled
@@ -47,6 +46,7 @@ from . import loss as _loss_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
 from . import softmax as _softmax_compiled
+from .call import with_threads as _with_threads
 from .winograd import gain as winograd_gain
 
 
@@ -82,7 +82,7 @@ class Impl(NamedTuple):
     def run(self, *args, **options):
         """Call the function; a compiled one gets the thread count in force."""
         if self.compiled:
-            return self.function(*args, threads=get_num_threads(), **options)
+            return _with_threads(self.function, args, options)
         _entry.refuse(f"the reference implementation {self.function.__name__}")
         return self.function(*args, **options)
 
