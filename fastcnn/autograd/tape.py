@@ -82,36 +82,36 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
     """
     if mode.witness is not None:
         mode.witness.saw(op, inputs)
-    if mode.enabled:
-        for t in inputs:
-            if t is not None and t._requires_grad:
-                break
+    for t in inputs:
+        if t is not None and t._requires_grad:
+            break
+    else:
+        return Tensor(y)
+    if not mode.enabled:
+        return Tensor(y)
+    node = Node()
+    edges: list[Node | Tensor | None] = []
+    needs: list[bool] = []
+    version = _ALL_NODES
+    for t in inputs:
+        if t is None:
+            edges.append(None)
+            needs.append(False)
+        elif t.node is not None:
+            edges.append(t.node)
+            needs.append(True)
         else:
-            return Tensor(y)
-        node = Node()
-        edges: list[Node | Tensor | None] = []
-        needs: list[bool] = []
-        version = _ALL_NODES
-        for t in inputs:
-            if t is None:
-                edges.append(None)
-                needs.append(False)
-            elif t.node is not None:
-                edges.append(t.node)
-                needs.append(True)
-            else:
-                edges.append(t)
-                needs.append(t._requires_grad)
-                version = t.version if version == _ALL_NODES else version + t.version
-        node.op, node.inputs, node.needs, node.saved, node.case = op, tuple(edges), tuple(needs), saved, case
-        node.backward, node.version, node.retained, node.number = backward, version, None, next_number()
-        node._hooks = None
-        result = Tensor(y)
-        node.shape = result.data.shape
-        result.node = node
-        result._requires_grad = True
-        return result
-    return Tensor(y)
+            edges.append(t)
+            needs.append(t._requires_grad)
+            version = t.version if version == _ALL_NODES else version + t.version
+    node.op, node.inputs, node.needs, node.saved, node.case = op, tuple(edges), tuple(needs), saved, case
+    node.backward, node.version, node.retained, node.number = backward, version, None, next_number()
+    node._hooks = None
+    result = Tensor(y)
+    node.shape = result.data.shape
+    result.node = node
+    result._requires_grad = True
+    return result
 
 
 def backward(root: Tensor, gradient=None, retain_graph: bool = False) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import ArgumentError, DtypeError, GradientError
-from .array import FLOATS, as_array
+from .array import FLOATS, PLAIN, as_array
 from .hook import RemovableHandle
 from .mode import mode
 
@@ -41,15 +41,19 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_hooks", "_requires_grad", "data", "grad", "node", "version")
+    data: ndarray
+    grad: Tensor | None
+    node: Node | None
+    version: int
+    _hooks: list | None
+    _requires_grad: bool
     _run_backward: Callable[..., None]  # attached by `tape`: an import at each call would cost as much as a small kernel
     __array_ufunc__ = None  # ndarray + Tensor is left to Tensor.__radd__
 
     def __init__(self, data, requires_grad: bool = False):
-        self.data = data if data.__class__ is ndarray and data.dtype in FLOATS else as_array(data)
-        self.grad: Tensor | None = None
-        self.node: Node | None = None
+        self.data = data if data.__class__ is ndarray and data.dtype in PLAIN else as_array(data)
+        self.grad = self.node = self._hooks = None
         self.version = 0
-        self._hooks: list | None = None
         self._requires_grad = False
         if requires_grad:
             self.requires_grad = True

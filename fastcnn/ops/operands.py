@@ -199,6 +199,8 @@ def unbroadcastable(op: str, a, b) -> ShapeError:
 
 def reshaped(a, shape):
     """Return `a` with `shape`, in the order of the logical shape: a view where possible."""
+    if a.ndim == 1 == len(shape) and (shape[0] == -1 or shape == a.shape):
+        return a
     if not a.flags.c_contiguous and a.size:
         view = a.view()
         try:
