@@ -41,12 +41,12 @@ __all__ = [
 class LambdaLR(LRScheduler):
     """lr = base * lr_lambda(step); the function may be a `Schedule`. A list has one for each group."""
 
-    def __init__(self, optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]):
+    def __init__(self, optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1):
         groups = len(optimizer.param_groups)
         self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != groups:
             raise ArgumentError(f"LambdaLR: {len(self.lr_lambdas)} functions for {groups} groups")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         """Return the rate at `step` of a group whose initial rate is `base`, by the first function."""
@@ -60,10 +60,10 @@ class LambdaLR(LRScheduler):
 class MultiplicativeLR(LRScheduler):
     """lr = base * lr_lambda(1) * ... * lr_lambda(step)."""
 
-    def __init__(self, optimizer, lr_lambda: Callable[[int], float]):
+    def __init__(self, optimizer, lr_lambda: Callable[[int], float], last_epoch: int = -1):
         self.lr_lambda = lr_lambda
         self._products = [1.0]  # of the steps so far
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         while len(self._products) <= step:
@@ -81,29 +81,31 @@ class Constant(LRScheduler):
 class ConstantLR(LambdaLR):
     """lr = base * factor for the first total_iters steps, then base."""
 
-    def __init__(self, optimizer, factor: float = 1.0 / 3, total_iters: int = 5):
+    def __init__(self, optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1):
         self.factor = finite("ConstantLR", "factor", factor, 0.0, 1.0)
         self.total_iters = whole("ConstantLR", "total_iters", total_iters, least=0)
-        super().__init__(optimizer, lambda step: self.factor if step < self.total_iters else 1.0)
+        super().__init__(optimizer, lambda step: self.factor if step < self.total_iters else 1.0, last_epoch)
 
 
 class LinearLR(LambdaLR):
     """lr = base * f, where f goes on a straight line from start_factor to end_factor in total_iters steps, and stays."""
 
-    def __init__(self, optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5):
+    def __init__(
+        self, optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1
+    ):
         self.start_factor = finite("LinearLR", "start_factor", start_factor, 0.0, 1.0)
         self.end_factor = finite("LinearLR", "end_factor", end_factor, 0.0, 1.0)
         self.total_iters = whole("LinearLR", "total_iters", total_iters)
-        super().__init__(optimizer, linear(self.total_iters, self.start_factor, self.end_factor))
+        super().__init__(optimizer, linear(self.total_iters, self.start_factor, self.end_factor), last_epoch)
 
 
 class LinearDecay(LRScheduler):
     """lr = max(base * (1 - step / total_steps), floor): linear to zero, never below `floor` and never negative."""
 
-    def __init__(self, optimizer, total_steps: int, floor: float = 0.0):
+    def __init__(self, optimizer, total_steps: int, floor: float = 0.0, last_epoch: int = -1):
         self.total_steps = whole("LinearDecay", "total_steps", total_steps)
         self.floor = finite("LinearDecay", "floor", floor, 0.0)
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         return linear_at(self.total_steps, base, 0.0, min(self.floor, base), step)
@@ -112,41 +114,41 @@ class LinearDecay(LRScheduler):
 class StepLR(LambdaLR):
     """lr = base * gamma ** floor(step / step_size)."""
 
-    def __init__(self, optimizer, step_size: int, gamma: float = 0.1):
+    def __init__(self, optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
         self.step_size, self.gamma = whole("StepLR", "step_size", step_size), gamma
-        super().__init__(optimizer, step(self.step_size, gamma))
+        super().__init__(optimizer, step(self.step_size, gamma), last_epoch)
 
 
 class MultiStepLR(LambdaLR):
     """lr = base * gamma ** (number of milestones reached)."""
 
-    def __init__(self, optimizer, milestones: Sequence[int], gamma: float = 0.1):
+    def __init__(self, optimizer, milestones: Sequence[int], gamma: float = 0.1, last_epoch: int = -1):
         self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer, multi_step(self.milestones, gamma))
+        super().__init__(optimizer, multi_step(self.milestones, gamma), last_epoch)
 
 
 class ExponentialLR(LambdaLR):
     """lr = base * gamma ** step."""
 
-    def __init__(self, optimizer, gamma: float):
+    def __init__(self, optimizer, gamma: float, last_epoch: int = -1):
         self.gamma = gamma
-        super().__init__(optimizer, exponential(gamma))
+        super().__init__(optimizer, exponential(gamma), last_epoch)
 
 
 class PolynomialLR(LambdaLR):
     """lr = base * (1 - step / total_iters) ** power, then zero."""
 
-    def __init__(self, optimizer, total_iters: int = 5, power: float = 1.0):
+    def __init__(self, optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
         self.total_iters, self.power = whole("PolynomialLR", "total_iters", total_iters), power
-        super().__init__(optimizer, polynomial(self.total_iters, power))
+        super().__init__(optimizer, polynomial(self.total_iters, power), last_epoch)
 
 
 class CosineAnnealingLR(LRScheduler):
     """lr = eta_min + (base - eta_min) / 2 * (1 + cos(pi * step / T_max)); rises again after T_max. [Loshchilov2017]"""
 
-    def __init__(self, optimizer, T_max: int, eta_min: float = 0.0):
+    def __init__(self, optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_max, self.eta_min = whole("CosineAnnealingLR", "T_max", T_max), eta_min
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         return annealed(base, self.eta_min, step / self.T_max)
@@ -155,10 +157,10 @@ class CosineAnnealingLR(LRScheduler):
 class CosineAnnealingWarmRestarts(LRScheduler):
     """Half waves from base to eta_min: the first of T_0 steps, each T_mult times as long as the one before. [Loshchilov2017]"""
 
-    def __init__(self, optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0):
+    def __init__(self, optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1):
         self.T_0, self.T_mult = whole("CosineAnnealingWarmRestarts", "T_0", T_0), T_mult
         self.T_mult, self.eta_min = whole("CosineAnnealingWarmRestarts", "T_mult", T_mult), eta_min
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         return restarts_at(self.T_0, self.T_mult, base, self.eta_min, step)
@@ -177,14 +179,22 @@ class SWALR(LRScheduler):
     anneal_strategy : {"cos", "linear"}
     """
 
-    def __init__(self, optimizer, swa_lr, anneal_epochs: int = 10, anneal_strategy: str = "cos"):
+    def __init__(self, optimizer, swa_lr, anneal_epochs: int = 10, anneal_strategy: str = "cos", last_epoch: int = -1):
         count = len(optimizer.param_groups)
         self.swa_lrs = [float(lr) for lr in swa_lr] if isinstance(swa_lr, (list, tuple)) else [float(swa_lr)] * count
         if len(self.swa_lrs) != count:
             raise ArgumentError(f"SWALR: {len(self.swa_lrs)} values of swa_lr for {count} groups")
         self.anneal_epochs = whole("SWALR", "anneal_epochs", anneal_epochs, least=0)
         self._line = line_of("SWALR", "anneal_strategy", anneal_strategy)
-        super().__init__(optimizer)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        super().__init__(optimizer, last_epoch)
+        passed = self._line(0.0, 1.0, self._fraction())
+        if self.last_epoch and passed < 1.0:  # the rates that the earlier run began with, from the present ones
+            self.base_lrs = [(lr - passed * end) / (1.0 - passed) for lr, end in zip(rates, self.swa_lrs, strict=True)]
+            self._apply()
+
+    def _fraction(self) -> float:
+        return min(1.0, self.last_epoch / self.anneal_epochs) if self.anneal_epochs else 1.0
 
     def step(self) -> None:
         if self.last_epoch == 0:  # another schedule may have moved the rates until now
@@ -194,9 +204,8 @@ class SWALR(LRScheduler):
     def _apply(self) -> None:
         if self.last_epoch == 0 and self.anneal_epochs:
             return
-        fraction = min(1.0, self.last_epoch / self.anneal_epochs) if self.anneal_epochs else 1.0
         for group, base, end in zip(self.optimizer.param_groups, self.base_lrs, self.swa_lrs, strict=True):
-            group["lr"] = self._line(base, end, fraction) * self.scale
+            group["lr"] = self._line(base, end, self._fraction()) * self.scale
 
 
 class SequentialLR(LRScheduler):
@@ -213,7 +222,7 @@ class SequentialLR(LRScheduler):
         One less than schedulers, rising.
     """
 
-    def __init__(self, optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]):
+    def __init__(self, optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1):
         self.schedulers, self.milestones = list(schedulers), [whole("SequentialLR", "a milestone", m) for m in milestones]
         if len(self.milestones) != len(self.schedulers) - 1 or self.milestones != sorted(self.milestones):
             raise ArgumentError(
@@ -222,7 +231,7 @@ class SequentialLR(LRScheduler):
         for scheduler in self.schedulers:
             if scheduler.optimizer is not optimizer or isinstance(scheduler, ReduceLROnPlateau):
                 raise ArgumentError(f"SequentialLR: {type(scheduler).__name__} has another optimizer, or waits for figures")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def _apply(self) -> None:
         number = bisect_right(self.milestones, self.last_epoch)
@@ -257,7 +266,10 @@ class ChainedScheduler(LRScheduler):
         optimizer = self.schedulers[0].optimizer if optimizer is None else optimizer
         if any(s.optimizer is not optimizer or isinstance(s, (ReduceLROnPlateau, SWALR)) for s in self.schedulers):
             raise ArgumentError("ChainedScheduler: the parts must have one optimizer, and be functions of the step")
-        super().__init__(optimizer)
+        if len({scheduler.last_epoch for scheduler in self.schedulers}) > 1:
+            steps = [scheduler.last_epoch for scheduler in self.schedulers]
+            raise ArgumentError(f"ChainedScheduler: the parts must stand at one step, got {steps}")
+        super().__init__(optimizer, self.schedulers[0].last_epoch - 1)
 
     def lr_at(self, step, base):
         factors = (scheduler.lr_at(step, base) / base for scheduler in self.schedulers)
@@ -274,7 +286,7 @@ class WarmUp(LRScheduler):
         self.schedule, self.steps = schedule, whole("WarmUp", "steps", steps)
         self.start_factor = finite("WarmUp", "start_factor", start_factor, 0.0, 1.0)
         self._factor = warmup(self.steps, self.start_factor)
-        super().__init__(schedule.optimizer)
+        super().__init__(schedule.optimizer, schedule.last_epoch - 1)
 
     def lr_at(self, step, base):
         return self._factor(step) * self.schedule.lr_at(step, base)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import ArgumentError
 from .schedule import cycle_ends, line_of, phases, triangular
 from .scheduler import LRScheduler, set_option
@@ -43,6 +45,8 @@ class OneCycleLR(_Cyclic):
         Waves or straight lines between the turning points.
     three_phase : bool
         Come down to the start first, as fast as up, and go to the lowest rate from there.
+    last_epoch : int
+        As in LRScheduler.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class OneCycleLR(_Cyclic):
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
         three_phase: bool = False,
+        last_epoch: int = -1,
     ):
         if total_steps is None and epochs is not None and steps_per_epoch is not None:
             total_steps = whole("OneCycleLR", "epochs", epochs) * whole("OneCycleLR", "steps_per_epoch", steps_per_epoch)
@@ -70,9 +75,10 @@ class OneCycleLR(_Cyclic):
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
         self.three_phase, self._line = three_phase, line_of("OneCycleLR", "anneal_strategy", anneal_strategy)
         self._ends = cycle_ends(self.total_steps, self.pct_start, three_phase)
-        for group in optimizer.param_groups:
-            group["initial_lr"] = max_lr / div_factor
-        super().__init__(optimizer)
+        if last_epoch == -1:
+            for group in optimizer.param_groups:
+                group["initial_lr"] = max_lr / div_factor
+        super().__init__(optimizer, last_epoch)
 
     def _between(self, step: int, first: float, peak: float, last: float) -> float:
         values = [first, peak, first, last] if self.three_phase else [first, peak, last]
@@ -101,9 +107,15 @@ class CyclicLR(_Cyclic):
     mode : {"triangular", "triangular2", "exp_range"}
         The peaks stay, halve with each cycle, or fall by gamma with each step.
     gamma : float
+    scale_fn : callable, optional
+        scale_fn(n), the height of the peaks between 0 and 1, in place of `mode` and `gamma`.
+    scale_mode : {"cycle", "iterations"}
+        What n counts: cycles, the first one being 1, or steps.
     cycle_momentum : bool
         Move momentum (or beta1) the other way, from max_momentum to base_momentum and back.
     base_momentum, max_momentum : float
+    last_epoch : int
+        As in LRScheduler.
     """
 
     def __init__(
@@ -115,24 +127,40 @@ class CyclicLR(_Cyclic):
         step_size_down: int | None = None,
         mode: str = "triangular",
         gamma: float = 1.0,
-        *,
+        scale_fn: Callable[[int], float] | None = None,
+        scale_mode: str = "cycle",
         cycle_momentum: bool = True,
         base_momentum: float = 0.8,
         max_momentum: float = 0.9,
+        last_epoch: int = -1,
     ):
         if mode not in ("triangular", "triangular2", "exp_range"):
             raise ArgumentError(f"CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range', got {mode!r}")
-        self.max_lr = finite("CyclicLR", "max_lr", max_lr, 0.0)
-        self.gamma = gamma if mode == "exp_range" else 1.0
+        if scale_mode not in ("cycle", "iterations") or not (scale_fn is None or callable(scale_fn)):
+            raise ArgumentError(
+                "CyclicLR: scale_fn must be a function, and scale_mode 'cycle' or 'iterations', "
+                f"got {scale_fn!r} and {scale_mode!r}"
+            )
+        base_lr, self.max_lr = finite("CyclicLR", "base_lr", base_lr, 0.0), finite("CyclicLR", "max_lr", max_lr, 0.0)
+        self.gamma = gamma if mode == "exp_range" and scale_fn is None else 1.0
+        self.scale_fn, self.scale_mode = scale_fn, scale_mode
         self.cycle_momentum, self.base_momentum, self.max_momentum = cycle_momentum, base_momentum, max_momentum
         up = whole("CyclicLR", "step_size_up", step_size_up)
-        self._share = triangular(up, step_size_down, shrink=0.5 if mode == "triangular2" else 1.0)
+        self._share = triangular(up, step_size_down, shrink=0.5 if mode == "triangular2" and scale_fn is None else 1.0)
+        self._period = up + (up if step_size_down is None else step_size_down)
         for group in optimizer.param_groups:
-            group["initial_lr"] = finite("CyclicLR", "base_lr", base_lr, 0.0)
-        super().__init__(optimizer)
+            if last_epoch == -1 or "initial_lr" in group:
+                group["initial_lr"] = base_lr
+        super().__init__(optimizer, last_epoch)
+
+    def _height(self, step: int) -> float:
+        height = self._share(step) * self.gamma**step
+        if self.scale_fn is None:
+            return height
+        return height * self.scale_fn(1 + step // self._period if self.scale_mode == "cycle" else step)
 
     def lr_at(self, step, base):
-        return base + (self.max_lr - base) * self._share(step) * self.gamma**step
+        return base + (self.max_lr - base) * self._height(step)
 
     def momentum_at(self, step: int) -> float:
-        return self.max_momentum - (self.max_momentum - self.base_momentum) * self._share(step) * self.gamma**step
+        return self.max_momentum - (self.max_momentum - self.base_momentum) * self._height(step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import ArgumentError, StateError
 from ..kernels import entry
 from .optimizer import Optimizer
-from .sequence import Schedule, as_schedule
+from .sequence import Schedule, as_schedule, whole
 
 
 class LRScheduler:
@@ -13,6 +13,13 @@ class LRScheduler:
 
     A subclass defines `lr_at(step, base)`, a pure function of the step for a group whose initial rate is `base`; so a
     schedule can be plotted in advance, and resuming it needs one number.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    last_epoch : int
+        The step that was the last one of an earlier run: this one begins with the next. The groups must then have an
+        "initial_lr", which the state dict of an optimizer brings along. -1: from the beginning.
 
     Attributes
     ----------
@@ -22,10 +29,19 @@ class LRScheduler:
         A factor on all rates, 1 unless somebody sets it: a batch size that is coupled to the rate does.
     """
 
-    def __init__(self, optimizer: Optimizer):
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
+        name = type(self).__name__
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
         self.optimizer = optimizer
+        self.last_epoch, self.scale = whole(name, "last_epoch", last_epoch, least=-1) + 1, 1.0
+        for i, group in enumerate(optimizer.param_groups):
+            if self.last_epoch and "initial_lr" not in group:
+                raise ArgumentError(
+                    f"{name}: last_epoch={last_epoch} goes on with an earlier run, but group {i} has no 'initial_lr'; load the "
+                    "state dict of its optimizer first"
+                )
         self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
-        self.last_epoch, self.scale = 0, 1.0
         self._apply()
 
     def lr_at(self, step: int, base: float) -> float:
@@ -78,6 +94,8 @@ class Scheduler(LRScheduler):
     loader : DataLoader, optional
     batch_size : Schedule, number or callable, optional
         Images per batch of the loader, rounded. Needs `loader`. With a rate that follows the size: `BatchSchedule`.
+    last_epoch : int
+        As in LRScheduler.
     **options : Schedule, number or callable
         Further options of the groups by name: the values themselves. "momentum" of an optimizer with betas is beta1; "beta1"
         and "beta2" are the two betas.
@@ -100,7 +118,7 @@ class Scheduler(LRScheduler):
     (0.1, 0.855)
     """
 
-    def __init__(self, optimizer: Optimizer, *, lr=1.0, loader=None, batch_size=None, **options):
+    def __init__(self, optimizer: Optimizer, *, lr=1.0, loader=None, batch_size=None, last_epoch: int = -1, **options):
         if (loader is None) != (batch_size is None):
             raise ArgumentError("Scheduler: loader and batch_size belong together")
         self.lr, self.loader = as_schedule(lr), loader
@@ -111,7 +129,7 @@ class Scheduler(LRScheduler):
                 if name in ("lr", "params", "initial_lr") or not _has(group, name):
                     have = ", ".join(key for key in group if key not in ("params", "initial_lr"))
                     raise ArgumentError(f"Scheduler: {type(optimizer).__name__} has no option {name!r}, only {have}")
-        super().__init__(optimizer)
+        super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step, base):
         return base * self.lr(step)

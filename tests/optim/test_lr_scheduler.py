@@ -210,6 +210,12 @@ def test_scale_is_a_factor_that_is_saved():
         (lambda o: lrs.SequentialLR(o, [lrs.Constant(optimizer())], []), "SequentialLR: Constant has another optimizer"),
         (lambda o: lrs.ChainedScheduler([]), "ChainedScheduler: at least one scheduler is needed"),
         (lambda o: lrs.ChainedScheduler([lrs.SWALR(o, 0.1)]), "ChainedScheduler: the parts must have one optimizer, and be"),
+        (lambda o: lrs.Constant(o.param_groups), "Constant: optimizer must be an Optimizer, got list"),
+        (lambda o: lrs.CyclicLR(o, 0.1, 1.0, scale_fn=1.0), "CyclicLR: scale_fn must be a function, and scale_mode 'cycle' or"),
+        (
+            lambda o: lrs.ChainedScheduler([lrs.Constant(o), lrs.Constant(o, 4)]),
+            r"ChainedScheduler: the parts must stand at one step, got \[0, 5\]",
+        ),
         (lambda o: lrs.SWALR(o, [0.1, 0.2]), "SWALR: 2 values of swa_lr for 1 groups"),
         (lambda o: lrs.SWALR(o, 0.1, anneal_strategy="x"), "SWALR: anneal_strategy must be 'cos' or 'linear', got 'x'"),
         (lambda o: lrs.CyclicLR(o, 0.1, 1.0, mode="x"), "CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range'"),

@@ -25,6 +25,8 @@ ROWS = [
     ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4}),
     ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "step_size_down": 7, "mode": "triangular2"}),
     ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "mode": "exp_range", "gamma": 0.9}),
+    ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.3, "step_size_up": 4, "scale_fn": lambda cycle: 1 / cycle}),
+    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.3, "step_size_up": 4, "scale_fn": lambda n: 0.9**n, "scale_mode": "iterations"}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS}),
     ("OneCycleLR", {"max_lr": 0.2, "epochs": 5, "steps_per_epoch": 6, "anneal_strategy": "linear"}),
     ("OneCycleLR", {"max_lr": 0.2, "total_steps": STEPS, "three_phase": True}),
@@ -47,6 +49,56 @@ def test_rates(name, options):
         if step < STEPS - 1:
             mine.step()
             other.step()
+
+
+def walk(schedule, optimizer, steps):
+    """The rates and momenta of the present step and of those that follow."""
+    found = []
+    for step in range(steps):
+        found += [optimizer.param_groups[0][key] for key in ("lr", "momentum")]
+        if step < steps - 1:
+            schedule.step()
+    return found
+
+
+@pytest.mark.parametrize("done", [1, 7, 8, 13])
+@pytest.mark.parametrize("way", ["last_epoch", "state_dict"])
+@pytest.mark.parametrize(("name", "options"), ROWS)
+@pytest.mark.filterwarnings("ignore:Detected call of")
+def test_going_on_with_an_earlier_run(name, options, way, done):
+    found, whole = [], []
+    for first, second, lrs in zip(both(0.9), both(0.9), (optim.lr_scheduler, torch.optim.lr_scheduler), strict=True):
+        schedule = getattr(lrs, name)(first, **options)
+        for _ in range(done):
+            schedule.step()
+        states = first.state_dict(), schedule.state_dict()
+        whole.append(walk(schedule, first, STEPS - done))
+        second.load_state_dict(states[0])
+        schedule = getattr(lrs, name)(second, **options, **({"last_epoch": done - 1} if way == "last_epoch" else {}))
+        if way == "state_dict":
+            second.load_state_dict(states[0])  # PyTorch's classes leave the rates of a new schedule otherwise
+            schedule.load_state_dict(states[1])
+        found.append(walk(schedule, second, STEPS - done))
+    assert found[0] == whole[0] == pytest.approx(whole[1], rel=1e-6, abs=1e-12)
+    # PyTorch's own leave their uninterrupted run where a step divides, and with restarts of growing length
+    if way == "state_dict" or (done != 7 and name != "CosineAnnealingWarmRestarts"):
+        assert found[0] == pytest.approx(found[1], rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+@pytest.mark.parametrize("done", [2, 4, 12])
+def test_going_on_with_swa(strategy, done):
+    found = []
+    kinds = optim.lr_scheduler.SWALR, torch.optim.swa_utils.SWALR
+    for first, second, swa in zip(both(), both(), kinds, strict=True):
+        schedule = swa(first, 0.03, anneal_strategy=strategy)
+        for _ in range(done):
+            schedule.step()
+        second.load_state_dict(first.state_dict())
+        found.append(walk(schedule, first, 9))
+        found.append(walk(swa(second, 0.03, anneal_strategy=strategy, last_epoch=done - 1), second, 9))
+    assert found[1] == pytest.approx(found[0], rel=1e-6) and found[1] == pytest.approx(found[2], rel=1e-6)
 
 
 def both(momentum=0.0):
