@@ -33,6 +33,7 @@ EXTENSIONS = {
     f"{KERNELS}/pixels": [],
     f"{KERNELS}/columns": [],
     f"{KERNELS}/batch_norm": [],
+    f"{KERNELS}/batch_norm_max_pool2d": [],
     f"{KERNELS}/group_norm": [],
     f"{KERNELS}/layer_norm": [],
     f"{KERNELS}/softmax": [],

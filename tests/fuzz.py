@@ -152,6 +152,7 @@ FAMILIES = {
     "interpolate": _interpolate,
     "relu": _relu,
     "batch_norm": _batch_norm,
+    "batch_norm_max_pool2d": lambda rng: _pool2d(rng, dilated=False),
     "group_norm": _group_norm,
     "softmax": _softmax,
     "loss": _loss,

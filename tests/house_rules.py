@@ -40,7 +40,7 @@ NOT_OPS = {
     "comparison": "results without gradient",
     "losses": "what the losses share",
     "methods": "operators of Tensor",
-    "normalisation": "what the norms over groups share",
+    "normalisation": "what the norms share",
     "operands": "checks and type rules",
     "resampling": "tables of interpolation",
     "shaping": "compositions of other operations",

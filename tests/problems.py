@@ -13,6 +13,7 @@ from fastcnn.reference import (
     adaptive_max_pool2d,
     avg_pool2d,
     batch_norm,
+    batch_norm_max_pool2d,
     cross_entropy,
     group_norm,
     max_pool2d,
@@ -122,6 +123,12 @@ def _batch_norm_inference(shape, draw):
     return draw(shape), draw.or_none(shape[1]), draw.or_none(shape[1]), draw(shape[1]), abs(draw(shape[1])), EPS
 
 
+def _norm_pool_backward(case, draw):
+    x, weight = draw(case.x_shape), draw.or_none(case.channels)
+    _, mean, var, winners, index = batch_norm_max_pool2d.batch_norm_max_pool2d_forward(x, weight, None, EPS, case)
+    return draw(case.y_shape), x, weight, mean, var, EPS, winners, index, case
+
+
 def _group_norm_forward(case, draw):
     (shape, groups), c = case, case[0][1]
     return draw(shape), groups, draw.or_none(c), draw.or_none(c), EPS
@@ -229,6 +236,21 @@ PROBLEMS: dict[str, Problem] = {
         _batch_norm_inference,
         lambda c: 2,
         scale=batch_norm_inference_scale,
+    ),
+    "batch_norm_max_pool2d_forward": Problem(
+        lambda c, draw: (draw(c.x_shape), draw.or_none(c.channels), draw.or_none(c.channels), EPS, c),
+        lambda c: _values_per_channel(c.x_shape),
+        scale=lambda length, *args: batch_norm_forward_scale(length, *args[:4]),
+    ),
+    "batch_norm_max_pool2d_backward": Problem(
+        _norm_pool_backward,
+        lambda c: _values_per_channel(c.x_shape),
+        scale=lambda length, *args: batch_norm_backward_scale(length, *args[:6]),
+    ),
+    "batch_norm_max_pool2d_inference": Problem(
+        lambda c, draw: (*_batch_norm_inference(c.x_shape, draw), c),
+        lambda c: 2,
+        scale=lambda length, *args: batch_norm_inference_scale(length, *args[:6]),
     ),
     "group_norm_forward": Problem(_group_norm_forward, _values_per_group, scale=group_norm_forward_scale),
     "group_norm_backward": Problem(

@@ -24,33 +24,6 @@ cnp.import_array()
 cdef enum:
     RUN_BYTES = 128 * 1024  # elements of one task of an elementwise pass
 
-cdef enum:  # tables of one value for each channel; the first five also of one for each column of a wide row
-    MEAN, SCALE, SHIFT, SLOPE, OFFSET, OTHER, TABLES
-
-cdef struct Vector:
-    # IN  one value for each channel, float32 or float64 (wide), `step` bytes apart; without data: `fill`
-    const char *data
-    Py_ssize_t step
-    double fill
-    bint wide
-
-cdef struct Norm:
-    const fc_ukr *u
-    fc_norm_job rows       # the matrices as a whole
-    Columns columns
-    Vector weight, bias, mean, var
-    const double *moments  # IN   mean and centred sum of squares, 2 x channels; NULL: to be computed
-    char *first            # OUT  channels: mean of forward, dweight of backward
-    char *second           # OUT  channels: var of forward, dbias of backward
-    char *dx               # OUT  of backward
-    char *wide             # scratch: coefficients of a wide row, `wide_size` bytes each
-    double *tables         # scratch: TABLES x channels
-    double *parts          # scratch: partial results
-    Py_ssize_t wide_size
-    double eps
-    int threads
-
-
 cdef cnp.ndarray result(cnp.ndarray x):
     if x.ndim == 4:
         return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3), x.dtype.num)
@@ -107,7 +80,7 @@ cdef Block plan_norm(Norm *p, cnp.ndarray x, double eps, Py_ssize_t rows, bint r
     cdef Columns *c = &p.columns
     cdef Block memory
     c[0] = plan(u, x.size // channels, channels)
-    p.u, p.eps, p.threads, p.moments = u, eps, threads, NULL
+    p.u, p.eps, p.threads, p.moments, p.count = u, eps, threads, NULL, c.rows
     p.wide_size = (c.width * u.item + 63) // 64 * 64
     each = rows * scratch_width(c) * u.item
     memory = block(OTHER * p.wide_size + threads * each + (TABLES * channels + c.blocks * (2 * channels + 1)) * sizeof(double))
@@ -185,8 +158,8 @@ cdef void run_one(const fc_ukr *u, const fc_norm_job *all_, Py_ssize_t at, Py_ss
         u.norm_forward(&job)
 
 
-cdef int forward_all(const void *job) noexcept nogil:
-    cdef const Norm *p = <const Norm *>job
+cdef void batch_statistics(const Norm *p) noexcept nogil:
+    """Mean and variance of each channel, and the coefficients that follow from them."""
     cdef Py_ssize_t channels = p.columns.channels, k
     cdef double *t = p.tables
     cdef const double *mean = p.moments
@@ -204,8 +177,25 @@ cdef int forward_all(const void *job) noexcept nogil:
         t[SHIFT * channels + k] = value(&p.bias, k)
     widen(p, SLOPE)
     fc_restore(floats)
+
+
+cdef int forward_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    batch_statistics(p)
     run_all(p, &p.rows, False)
     return 0
+
+
+cdef cnp.ndarray take_given(Norm *p, object moments, Py_ssize_t channels):
+    """Have p use `moments` if there are any, and return them."""
+    cdef cnp.ndarray given
+    if moments is None:
+        return None
+    given = moments
+    if given.dtype.num != cnp.NPY_DOUBLE or np.shape(given) != (2, channels) or not cnp.PyArray_ISCARRAY_RO(given):
+        raise ShapeError(f"batch_norm: moments must be float64 (2, {channels}) in C order, got {given.dtype} {np.shape(given)}")
+    p.moments = <const double *>cnp.PyArray_BYTES(given)
+    return given
 
 
 def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double ceiling=INFINITY, residual=None, moments=None,
@@ -227,12 +217,7 @@ def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double c
         return y, np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
     mean, var = empty_like_shape((channels,), a.dtype.num), empty_like_shape((channels,), a.dtype.num)
     _scratch = plan_norm(&p, a, eps, 3, relu, ceiling, crew(2.0 * a.size * a.itemsize, threads))
-    if moments is not None:
-        given = moments
-        if given.dtype.num != cnp.NPY_DOUBLE or np.shape(given) != (2, channels) or not cnp.PyArray_ISCARRAY_RO(given):
-            raise ShapeError(f"batch_norm: moments must be float64 (2, {channels}) in C order, "
-                             f"got {given.dtype} {np.shape(given)}")
-        p.moments = <const double *>cnp.PyArray_BYTES(given)
+    given = take_given(&p, moments, channels)
     p.first, p.second, p.rows.out = cnp.PyArray_BYTES(mean), cnp.PyArray_BYTES(var), cnp.PyArray_BYTES(y)
     if r is not None:
         p.rows.residual = cnp.PyArray_BYTES(r)
@@ -240,8 +225,7 @@ def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double c
     return y, mean, var
 
 
-cdef int inference_all(const void *job) noexcept nogil:
-    cdef const Norm *p = <const Norm *>job
+cdef void given_statistics(const Norm *p) noexcept nogil:
     cdef Py_ssize_t channels = p.columns.channels, k
     cdef double *t = p.tables
     cdef unsigned long long floats = fc_flush()
@@ -251,6 +235,11 @@ cdef int inference_all(const void *job) noexcept nogil:
         t[SHIFT * channels + k] = value(&p.bias, k)
     widen(p, SLOPE)
     fc_restore(floats)
+
+
+cdef int inference_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    given_statistics(p)
     run_all(p, &p.rows, False)
     return 0
 
@@ -309,10 +298,9 @@ cdef void sum_tile(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, P
     u.norm_sums(&job, sums + t.part, products + t.part)
 
 
-cdef int backward_all(const void *job) noexcept nogil:
-    cdef const Norm *p = <const Norm *>job
+cdef void gradient_coefficients(const Norm *p) noexcept nogil:
+    """dweight and dbias, and the coefficients of dx that follow from them."""
     cdef Py_ssize_t channels = p.columns.channels, k
-    cdef fc_norm_job rows = p.rows
     cdef double *scale = p.tables + SCALE * channels
     cdef double *slope = p.tables + SLOPE * channels
     cdef double *offset = p.tables + OFFSET * channels
@@ -331,10 +319,16 @@ cdef int backward_all(const void *job) noexcept nogil:
         slope[k] *= rstd[k]  # = dweight
         put(p.first, p.u.item, k, slope[k])
         put(p.second, p.u.item, k, offset[k])
-        slope[k] = -scale[k] * rstd[k] * slope[k] / p.columns.rows
-        offset[k] = -scale[k] * offset[k] / p.columns.rows
+        slope[k] = -scale[k] * rstd[k] * slope[k] / p.count
+        offset[k] = -scale[k] * offset[k] / p.count
     widen(p, OTHER)
     fc_restore(floats)
+
+
+cdef int backward_all(const void *job) noexcept nogil:
+    cdef const Norm *p = <const Norm *>job
+    cdef fc_norm_job rows = p.rows
+    gradient_coefficients(p)
     if rows.y != NULL:
         rows.dy, rows.y, rows.relu = rows.out, NULL, False
     rows.out = p.dx

@@ -3,29 +3,13 @@
 PyTorch's rule: the first tap inside the image starts, a later one wins when it is larger or NaN.
 """
 
-import numpy as np
-
 cimport numpy as cnp
 
-from fastcnn.errors import ShapeError
-
-from fastcnn.kernels.entry cimport unrecorded
 from fastcnn.kernels.layout cimport channels_last
 from fastcnn.kernels.memory cimport empty_nchw
-from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, kernel_axis, pool, spread
+from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, kernel_axis, pool, spread, taps_of
 
 cnp.import_array()
-
-
-cdef cnp.ndarray taps_of(str op, object index, tuple shape, Py_ssize_t area):
-    """The saved index in channels-last memory and in the dtype that `area` taps need; a copy only when it is not one of ours."""
-    cdef cnp.ndarray taps
-    if np.shape(index) != shape:
-        raise ShapeError(f"{op}: index must be {shape}, got index.shape={np.shape(index)}")
-    taps = np.ascontiguousarray(index.transpose(0, 2, 3, 1), dtype=np.uint8 if area <= 256 else np.int32)
-    if cnp.PyArray_BYTES(taps) != cnp.PyArray_BYTES(index):
-        unrecorded(f"{op} with an index that it did not make")
-    return taps.transpose(0, 3, 1, 2)
 
 
 cdef Py_ssize_t longest(Axis a) noexcept:

@@ -64,6 +64,11 @@ cdef extern from "ukr.h" nogil:
         const void *ahead
         Py_ssize_t ahead_size
         int wide_index
+        const void *mean
+        const void *scale
+        const void *shift
+        void *winners
+        double ceiling
 
     ctypedef struct fc_places:
         Py_ssize_t first, last, start, step
@@ -97,6 +102,21 @@ cdef extern from "ukr.h" nogil:
         const fc_span *cols
         Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
         int wide_index, whole, apart
+
+    ctypedef struct fc_gather_job:
+        void *dx
+        const void *x
+        const void *dy
+        const void *index
+        const fc_source *rows
+        const fc_source *cols
+        const Py_ssize_t *start
+        const void *mean
+        const void *scale
+        const void *slope
+        const void *offset
+        Py_ssize_t n_rows, iw, channels, dy_size
+        int wide_index, past_cache
 
     ctypedef struct fc_scatter_job:
         void *dx
@@ -237,6 +257,7 @@ cdef extern from "ukr.h" nogil:
         void mean_row(const fc_window_job *job) noexcept nogil
         void resample_row(const fc_resample_job *job) noexcept nogil
         void spread_row(const fc_spread_job *job) noexcept nogil
+        void norm_gather(const fc_gather_job *job) noexcept nogil
         void scatter_image(const fc_scatter_job *job) noexcept nogil
         void depthwise_row(const fc_depthwise_job *job) noexcept nogil
         void depthwise_weight_row(const fc_depthwise_weight_job *job) noexcept nogil

@@ -12,6 +12,7 @@ from ..reference import adaptive_avg_pool2d as _bins
 from ..reference import adaptive_max_pool2d as _adaptive_max
 from ..reference import avg_pool2d as _avg
 from ..reference import batch_norm as _bn
+from ..reference import batch_norm_max_pool2d as _bn_max
 from ..reference import conv2d as _conv
 from ..reference import cross_entropy as _ce
 from ..reference import gemm as _gemm
@@ -26,6 +27,7 @@ from ..reference import softmax as _softmax
 from . import activation as _act_compiled
 from . import avg_pool2d as _avg_fast
 from . import batch_norm as _bn_compiled
+from . import batch_norm_max_pool2d as _bn_max_compiled
 from . import columns as _columns
 from . import conv2d_batch as _batch
 from . import conv2d_depthwise as _depthwise
@@ -170,6 +172,11 @@ def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False,
     return _clipped(y, relu, ceiling)
 
 
+def _batch_norm_max_reference(*args, ceiling=float("inf"), moments=None, need_index=True):
+    y, mean, var, winners, index = _bn_max.batch_norm_max_pool2d_forward(*args, ceiling=ceiling)
+    return (y, mean, var, winners, index) if need_index else (y, mean, var, None, None)
+
+
 def _vector_or_reference(vector, reference, accepts=_floats) -> tuple[Impl, ...]:
     return (Impl("vector", vector, accepts, True), Impl("reference", reference))
 
@@ -242,6 +249,15 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "batch_norm_forward": _vector_or_reference(_bn_compiled.batch_norm_forward, _batch_norm_reference),
     "batch_norm_backward": _vector_or_reference(_bn_compiled.batch_norm_backward, _batch_norm_backward_reference, _same_floats),
     "batch_norm_inference": _vector_or_reference(_bn_compiled.batch_norm_inference, _batch_norm_inference_reference),
+    "batch_norm_max_pool2d_forward": _vector_or_reference(
+        _bn_max_compiled.batch_norm_max_pool2d_forward, _batch_norm_max_reference
+    ),
+    "batch_norm_max_pool2d_backward": _vector_or_reference(
+        _bn_max_compiled.batch_norm_max_pool2d_backward, _bn_max.batch_norm_max_pool2d_backward, _same_floats
+    ),
+    "batch_norm_max_pool2d_inference": _vector_or_reference(
+        _bn_max_compiled.batch_norm_max_pool2d_inference, _bn_max.batch_norm_max_pool2d_inference
+    ),
     "group_norm_forward": _vector_or_reference(_group_compiled.group_norm_forward, _group.group_norm_forward),
     "group_norm_backward": _vector_or_reference(_group_compiled.group_norm_backward, _group.group_norm_backward, _same_floats),
     "layer_norm_forward": _vector_or_reference(_layer_compiled.layer_norm_forward, _layer.layer_norm_forward),

@@ -12,7 +12,7 @@ from cython.parallel cimport parallel, prange
 
 from fastcnn.errors import ShapeError
 
-from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport block, empty_nchw
 from fastcnn.kernels.micro cimport fc_scatter_job, fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
@@ -110,6 +110,17 @@ cdef int check_shape(str op, str name, cnp.ndarray a, Py_ssize_t n, Py_ssize_t c
     return 0
 
 
+cdef cnp.ndarray taps_of(str op, object index, tuple shape, Py_ssize_t area):
+    """The saved index in channels-last memory, in the dtype that `area` values need; a copy only when it is not one of ours."""
+    cdef cnp.ndarray taps
+    if np.shape(index) != shape:
+        raise ShapeError(f"{op}: index must be {shape}, got index.shape={np.shape(index)}")
+    taps = np.ascontiguousarray(index.transpose(0, 2, 3, 1), dtype=np.uint8 if area <= 256 else np.int32)
+    if cnp.PyArray_BYTES(taps) != cnp.PyArray_BYTES(index):
+        unrecorded(f"{op} with an index that it did not make")
+    return taps.transpose(0, 3, 1, 2)
+
+
 cdef Py_ssize_t channel_splits(const fc_ukr *u, Py_ssize_t rows, Py_ssize_t channels, int threads) noexcept nogil:
     """Parts of the channels, each at least a vector, when there are few rows to share out."""
     if rows >= 4 * threads or threads == 1:
@@ -133,15 +144,6 @@ cdef void look_ahead(const fc_ukr *u, fc_window_job *job, const fc_span *rows, P
     job.ahead_size = max(<Py_ssize_t>0, stop - first) * job.x_row
 
 
-cdef struct Pool:
-    const fc_ukr *u
-    fc_window_job windows  # of all rows
-    const fc_span *rows
-    Py_ssize_t oh, x_batch, tasks, splits
-    bint maximum
-    int threads
-
-
 cdef void pool_row(const Pool *p, Py_ssize_t row, Py_ssize_t part) noexcept nogil:
     cdef const fc_ukr *u = p.u
     cdef fc_window_job job = p.windows
@@ -156,6 +158,8 @@ cdef void pool_row(const Pool *p, Py_ssize_t row, Py_ssize_t part) noexcept nogi
     job.y = <char *>job.y + row * width * u.item
     if job.index != NULL:
         job.index = <char *>job.index + row * width * (4 if job.wide_index else 1)
+    if job.winners != NULL:
+        job.winners = <char *>job.winners + row * width * u.item
     job.first = split_at(u, job.channels, part, p.splits)
     job.last = split_at(u, job.channels, part + 1, p.splits)
     if p.maximum:
@@ -168,7 +172,7 @@ cdef int pool_all(const void *job) noexcept nogil:
     cdef const Pool *p = <const Pool *>job
     cdef Py_ssize_t t
     cdef unsigned long long floats = 0
-    if p.maximum:  # only compares and copies
+    if p.maximum and p.windows.mean == NULL:  # only compares and copies
         for t in prange(p.tasks, num_threads=p.threads, schedule="static"):
             pool_row(p, t // p.splits, t % p.splits)
         return 0
@@ -180,18 +184,14 @@ cdef int pool_all(const void *job) noexcept nogil:
     return 0
 
 
-cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads):
-    """Return y (batch, channels, rows.count, cols.count) of a dense channels-last x; fills `index` unless it is None."""
+cdef void plan_pool(Pool *p, cnp.ndarray x, cnp.ndarray y, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum,
+                    int threads):
+    """Describe the pooling of a dense channels-last x that fills y and, unless it is None, `index`."""
     cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), oh = rows.count
-    cdef cnp.ndarray y = empty_nchw(batch, channels, oh, cols.count, x.dtype.num)
-    cdef fc_window_job *job
-    cdef Pool p
-    if y.size == 0:
-        return y
-    job = &p.windows
+    cdef fc_window_job *job = &p.windows
     p.u, p.rows, p.oh, p.x_batch, p.maximum = table(x.itemsize), rows.spans, oh, rows.size * cols.size * channels, maximum
-    job.x, job.y, job.index = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), NULL
-    job.wide_index = False
+    job.x, job.y, job.index, job.winners = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), NULL, NULL
+    job.mean, job.wide_index = NULL, False
     if index is not None:
         job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
     job.cols, job.ow, job.channels, job.kw = cols.spans, cols.count, channels, kw
@@ -201,7 +201,15 @@ cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray
     p.threads = crew(<double>(x.size + y.size) * p.u.item, threads)
     p.splits = channel_splits(p.u, batch * oh, channels, p.threads)
     p.tasks = batch * oh * p.splits
-    emit(pool_all, &p, sizeof(p), (y, x, index, rows.memory, cols.memory))
+
+
+cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads):
+    """Return y (batch, channels, rows.count, cols.count) of a dense channels-last x; fills `index` unless it is None."""
+    cdef cnp.ndarray y = empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), rows.count, cols.count, x.dtype.num)
+    cdef Pool p
+    if y.size:
+        plan_pool(&p, x, y, rows, cols, kw, index, maximum, threads)
+        emit(pool_all, &p, sizeof(p), (y, x, index, rows.memory, cols.memory))
     return y
 
 

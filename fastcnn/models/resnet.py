@@ -94,7 +94,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
-        x = self.maxpool(conv_norm(x, self.conv1, self.bn1, self.relu))
+        x = conv_norm(x, self.conv1, self.bn1, self.relu, pool=self.maxpool)
         for i in range(self.stages):
             x = getattr(self, f"layer{i + 1}")(x)
         return self.fc(self.flatten(self.avgpool(x)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..errors import DtypeError
-from .fusion import conv_norm, fuses, measures, norm_activation, pooled_first, unseen
+from .fusion import conv_norm, fuses, measures, norm_activation, pooled_first, pools, unseen
 from .module import Module
 
 
@@ -74,8 +74,9 @@ class _Numbered(Module):
 class Sequential(_Numbered):
     """Modules applied one after the other.
 
-    A ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory; in training a Conv2d before it takes its statistics.
-    Before a MaxPool2d it changes places with it, unless a hook looks at one of them: the same values, fewer to compute.
+    A ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory, and so does a MaxPool2d after the two; in training a
+    Conv2d before it takes its statistics.
+    Before another MaxPool2d it changes places with it, unless a hook looks at one of them: the same values, fewer to compute.
 
     Parameters
     ----------
@@ -117,8 +118,13 @@ def _run(modules: list[Module], x, residual=None):
             continue
         activation = after if after is not None and fuses(module, after) else None
         added = residual if after is None else None
-        x = norm_activation(x, module, activation, added) if conv is None else conv_norm(x, conv, module, activation, added)
-        i += 2 if activation is not None else 1
+        last = modules[i + 2] if activation is not None and i + 2 < len(modules) else None
+        pool = last if pools(module, activation, last) else None
+        if conv is None:
+            x = norm_activation(x, module, activation, added, None, pool)
+        else:
+            x = conv_norm(x, conv, module, activation, added, pool)
+        i += 1 + (activation is not None) + (pool is not None)
     return x
 
 

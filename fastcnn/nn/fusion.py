@@ -1,4 +1,4 @@
-"""nn.fusion: convolution, batch-norm, residual sum and activation with fewer passes over memory, where nobody looks between."""
+"""nn.fusion: convolution, batch-norm, residual sum, activation, pooling with fewer passes over memory, where nobody looks."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ def fuses(norm: Module, activation: Module | None = None) -> bool:
         and unseen(norm)
         and (activation is None or (type(activation) in CEILINGS and unseen(activation)))
     )
+
+
+def pools(norm: Module, activation: Module | None, pool: Module | None) -> bool:
+    """Whether the norm takes the activation and the max-pooling behind it into its own pass.
+
+    Not where windows overlap so much that each pixel would be normalised more than four times, nor with fewer channels than a
+    vector has lanes: both would take longer.
+    """
+    if type(pool) is not MaxPool2d or activation is None or not isinstance(norm, BatchNorm2d):
+        return False
+    (kh, kw), (sh, sw) = (
+        size if isinstance(size, tuple) and len(size) == 2 else (size, size) for size in (pool.kernel_size, pool.stride)
+    )
+    sizes = isinstance(kh, int) and isinstance(kw, int) and isinstance(sh, int) and isinstance(sw, int)
+    few = sizes and kh * kw <= 4 * sh * sw and norm.num_features >= 16
+    return few and pool.dilation in (1, (1, 1)) and unseen(pool) and fuses(norm, activation)
 
 
 def pooled_first(modules: list[Module]) -> list[Module]:
@@ -61,21 +77,33 @@ def measures(conv: Module, norm: Module) -> bool:
     )
 
 
-def conv_norm(x, conv: Module, norm: Module, activation: Module | None = None, residual=None):
-    """Return activation(norm(conv(x)) + residual); the last two may be absent."""
+def conv_norm(x, conv: Module, norm: Module, activation: Module | None = None, residual=None, pool: Module | None = None):
+    """Return pool(activation(norm(conv(x)) + residual)); the last three may be absent."""
     if not (isinstance(conv, Conv2d) and measures(conv, norm)):
-        return norm_activation(conv(x), norm, activation, residual)
+        return norm_activation(conv(x), norm, activation, residual, None, pool)
     moments = Moments()
-    return norm_activation(conv.forward(x, moments=moments), norm, activation, residual, moments)
+    return norm_activation(conv.forward(x, moments=moments), norm, activation, residual, moments, pool)
 
 
-def norm_activation(x, norm: Module, activation: Module | None = None, residual=None, moments: Moments | None = None):
-    """Return activation(norm(x) + residual); both may be absent. `moments` are those of x."""
+def norm_activation(
+    x,
+    norm: Module,
+    activation: Module | None = None,
+    residual=None,
+    moments: Moments | None = None,
+    pool: Module | None = None,
+):
+    """Return pool(activation(norm(x) + residual)); the last two and the pooling may be absent. `moments` are those of x."""
     if isinstance(norm, BatchNorm2d) and fuses(norm):
         ceiling = None if activation is None or not fuses(norm, activation) else CEILINGS[type(activation)]
+        if residual is None and isinstance(pool, MaxPool2d) and pools(norm, activation, pool):
+            windows = pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode
+            return norm.forward(x, ceiling, None, moments, windows)
         y = norm.forward(x, ceiling, residual, moments)
-        return y if activation is None or ceiling is not None else activation(y)
-    y = norm(x)
-    if residual is not None:
-        y = y + residual
-    return y if activation is None else activation(y)
+        y = y if activation is None or ceiling is not None else activation(y)
+    else:
+        y = norm(x)
+        if residual is not None:
+            y = y + residual
+        y = y if activation is None else activation(y)
+    return y if pool is None else pool(y)

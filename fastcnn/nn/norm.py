@@ -31,7 +31,7 @@ class _BatchNorm(Module):
         self.register_buffer("running_var", np.ones(num_features, dtype=np.float32) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), dtype=np.int64) if track_running_stats else None)
 
-    def forward(self, x, ceiling=None, residual=None, moments=None):
+    def forward(self, x, ceiling=None, residual=None, moments=None, pool=None):
         if isinstance(x, Tensor) and x.data.ndim != self.axes:
             raise ShapeError(
                 f"{type(self).__name__}: x must have {self.axes} axes (batch, channels, ...), got x.shape={x.data.shape}"
@@ -52,6 +52,7 @@ class _BatchNorm(Module):
             ceiling=ceiling,
             residual=residual,
             moments=moments,
+            pool=pool,
         )
 
     def extra_repr(self) -> str:

@@ -1,15 +1,22 @@
-"""ops.batch_norm: normalisation per channel. Kernels: batch_norm_forward, _backward, _inference. Papers: [Ioffe2015]."""
+"""ops.batch_norm: normalisation per channel. Papers: [Ioffe2015].
+
+Kernels: batch_norm_forward, _backward, _inference; with max-pooling behind it batch_norm_max_pool2d_forward, ...
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd import Tensor, is_recomputing, record
+from ..autograd import Tensor, is_grad_enabled, is_recomputing, record
 from ..errors import ArgumentError, ShapeError
-from ..kernels import elementwise, entry
+from ..kernels import entry
 from ..kernels import select as kernels
+from ..shapes import Pool2dCase, pool2d_case
+from .max_pool2d import max_pool2d
+from .normalisation import average, one_pass
 from .operands import float_tensor, number, same_dtype
 
 
@@ -21,6 +28,10 @@ class BatchNormCase(NamedTuple):
     running_mean: Tensor | None
     running_var: Tensor | None
     ceiling: float | None = None
+    pool: Pool2dCase | None = None
+
+
+_known_case = lru_cache(maxsize=4096, typed=True)(pool2d_case)
 
 
 def batch_norm(
@@ -37,6 +48,7 @@ def batch_norm(
     ceiling=None,
     residual=None,
     moments=None,
+    pool=None,
 ) -> Tensor:
     """Return y = weight * (x - mean) / sqrt(var + eps) + bias for each channel (axis 1), plus `residual`, ReLU if asked for.
 
@@ -60,14 +72,20 @@ def batch_norm(
         Added to y in the same pass, before the ReLU.
     moments : Moments, optional
         Of x, from the convolution that made it: in training x is then read once less.
+    pool : tuple (kernel_size, stride, padding, dilation, ceil_mode), optional
+        Return max_pool2d(y, *pool). Behind a ReLU (`ceiling`), without residual and dilation, and in training or where nothing is
+        recorded, that is the same pass over memory: y itself is not made.
 
     Raises
     ------
     ShapeError
         If sizes do not agree, or a training batch has only one value per channel.
     ArgumentError
-        If running statistics are missing without `training`, or `ceiling` is not above zero.
+        If running statistics are missing without `training`, `ceiling` is not above zero, or `pool` has other than five entries.
     """
+    if pool is not None and not one_pass(pool, ceiling, residual, training):
+        options = {"batches": batches, "ceiling": ceiling, "residual": residual, "moments": moments}
+        return max_pool2d(batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps, **options), *pool)
     x = float_tensor("batch_norm", "x", x)
     shape = x.data.shape
     if len(shape) not in (2, 4):
@@ -90,26 +108,32 @@ def batch_norm(
         residual = same_dtype("batch_norm", x, "residual", residual)
         if residual.data.shape != shape:
             raise ShapeError(f"batch_norm: residual must have x.shape={shape}, got {residual.data.shape}")
-    case = BatchNormCase(bool(training), eps, running_mean, running_var, None if ceiling is None else float(ceiling))
+    windows = None if pool is None else _known_case(shape, *pool)
+    case = BatchNormCase(bool(training), eps, running_mean, running_var, None if ceiling is None else float(ceiling), windows)
     w, b, r = (None if t is None else t.data for t in (weight, bias, residual))
-    y, saved = _forward(x.data, w, b, r, case, None if moments is None else moments.values)
-    if training and running_mean is not None and running_var is not None and x.data.size and not is_recomputing():
-        count, seen = x.data.size // shape[1], None if batches is None else batches.data
-        for running, statistic, factor in ((running_mean, saved[2], 1.0), (running_var, saved[3], count / (count - 1))):
-            elementwise.running_average(running.data, statistic, momentum, factor, seen)
-            running.version += 1
+    need = is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, weight, bias))
+    y, saved = _forward(x.data, w, b, r, case, None if moments is None else moments.values, need)
+    if training and x.data.size and not is_recomputing():
+        average(running_mean, running_var, saved[2:4], x.data.size // shape[1], momentum, batches)
     inputs = (x, weight, bias) if residual is None else (x, weight, bias, residual)
     return record("batch_norm", inputs, y, _backward, saved, case)
 
 
-def _forward(x, w, b, residual, case, moments=None):
+def _forward(x, w, b, residual, case, moments=None, need_index=True):
+    mean, var = (None, None) if case.training else (case.running_mean.data, case.running_var.data)
+    if case.pool is not None:
+        options = {"ceiling": case.ceiling}
+        if not case.training:
+            return kernels.batch_norm_max_pool2d_inference(x, w, b, mean, var, case.eps, case.pool, **options), ()
+        options |= {"moments": moments, "need_index": need_index}
+        y, mean, var, winners, index = kernels.batch_norm_max_pool2d_forward(x, w, b, case.eps, case.pool, **options)
+        return y, (x, w, mean, var, b, winners, index)
     options = {} if case.ceiling is None else {"relu": True, "ceiling": case.ceiling}
     if residual is not None:
         options["residual"] = residual
     if case.training:
         y, mean, var = kernels.batch_norm_forward(x, w, b, case.eps, moments=moments, **options)
     else:
-        mean, var = case.running_mean.data, case.running_var.data
         y = kernels.batch_norm_inference(x, w, b, mean, var, case.eps, **options)
     # Behind a ReLU the mask is computed again from x, except where y holds more than x tells.
     kept = y if case.ceiling is not None and (residual is not None or not case.training) else None
@@ -117,6 +141,11 @@ def _forward(x, w, b, residual, case, moments=None):
 
 
 def _backward(dy, saved, case, needs):
+    if case.pool is not None:
+        *given, b, winners, index = saved
+        return kernels.batch_norm_max_pool2d_backward(
+            dy, *given, case.eps, winners, index, case.pool, bias=b, ceiling=case.ceiling
+        )
     x, w, mean, var, b, y = saved
     if case.training and case.ceiling is None:
         gradients = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps)

@@ -1,11 +1,12 @@
-"""ops.normalisation: what the norms over groups share: their inputs in the order of memory, parameters checked."""
+"""ops.normalisation: what the norms share: inputs in the order of memory, parameters checked, averages of statistics."""
 
 from __future__ import annotations
 
 import math
 
-from ..autograd import Tensor
-from ..errors import ShapeError
+from ..autograd import Tensor, is_grad_enabled
+from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise
 from ..kernels import select as kernels
 from ..kernels.strided import contiguous
 from .operands import same_dtype
@@ -52,3 +53,21 @@ def parameter(op: str, x: Tensor, name: str, value, shape: tuple[int, ...]) -> T
     if value.data.shape != shape:
         raise ShapeError(f"{op}: {name} must have shape {shape}, got {value.data.shape} (x.shape={x.data.shape})")
     return value
+
+
+def one_pass(pool, ceiling, residual, training) -> bool:
+    """Whether one kernel does all of a batch-norm up to the maxima over the windows `pool`."""
+    if not isinstance(pool, tuple) or len(pool) != 5:
+        raise ArgumentError(f"batch_norm: pool must be (kernel_size, stride, padding, dilation, ceil_mode), got {pool!r}")
+    alone = ceiling is not None and residual is None and (training or not is_grad_enabled())
+    return alone and pool[3] in (1, (1, 1))  # a dilated window may have no tap
+
+
+def average(running_mean, running_var, statistics, count, momentum, batches) -> None:
+    """Let the running averages, if any, follow mean and biased variance of a batch with `count` values per channel."""
+    if running_mean is None or running_var is None:
+        return
+    seen = None if batches is None else batches.data
+    for running, statistic, factor in zip((running_mean, running_var), statistics, (1.0, count / (count - 1)), strict=True):
+        elementwise.running_average(running.data, statistic, momentum, factor, seen)
+        running.version += 1

@@ -6,7 +6,7 @@ from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D
 from .images import ACTIVATION, BATCH_NORM, GROUP_NORM, IMAGES, LAYER_NORM, RELU
 from .layouts import LAYOUT_ROWS, LAYOUTS, lay
 from .matrices import CROSS_ENTROPY, GEMM, LOSS, SOFTMAX
-from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, POOL2D
+from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, NORM_POOL2D, POOL2D
 from .tails import CHANNEL_TAILS
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "LAYOUT_ROWS",
     "LOSS",
     "MAX_POOL2D",
+    "NORM_POOL2D",
     "POOL2D",
     "RELU",
     "SOFTMAX",
@@ -49,6 +50,7 @@ CASES: dict[str, dict] = {
     **dict.fromkeys(("relu_forward", "relu_backward"), RELU),
     **dict.fromkeys(("activation_forward", "activation_backward"), ACTIVATION),
     **dict.fromkeys(("batch_norm_forward", "batch_norm_backward", "batch_norm_inference"), BATCH_NORM),
+    **dict.fromkeys([f"batch_norm_max_pool2d_{which}" for which in ("forward", "backward", "inference")], NORM_POOL2D),
     **dict.fromkeys(("group_norm_forward", "group_norm_backward"), GROUP_NORM),
     **dict.fromkeys(("layer_norm_forward", "layer_norm_backward"), LAYER_NORM),
     **dict.fromkeys(("softmax_forward", "softmax_backward"), SOFTMAX),

@@ -32,6 +32,12 @@ MAX_POOL2D: dict[str, Pool2dCase] = POOL2D | {
     "dilated_by_axis": pool2d_case((1, 17, 11, 7), 2, 1, 0, dilation=(5, 1), ceil_mode=True),
 }
 
+# Behind a batch-norm: more than one value per channel, else its variance says nothing.
+NORM_POOL2D: dict[str, Pool2dCase] = POOL2D | {
+    "256_taps": pool2d_case((1, 3, 20, 19), 16, 2),  # with the one for none, 257 values of the index
+    "vgg": pool2d_case((3, 64, 8, 8), 2),
+}
+
 ADAPTIVE: dict[str, tuple[tuple[int, ...], tuple[int, int]]] = {
     "global": ((2, 17, 7, 7), (1, 1)),
     "global_wide": ((1, 65, 5, 9), (1, 1)),

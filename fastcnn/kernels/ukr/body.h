@@ -5,13 +5,13 @@
 
 #include "rows.h" /* first: others use it */
 #include "exp.h"  /* before activation.h and softmax.h */
+#include "norm.h" /* before pool.h */
 
 #include "activation.h"
 #include "depthwise.h"
 #include "elementwise.h"
 #include "gemm.h"
 #include "loss.h"
-#include "norm.h"
 #include "pixels.h"
 #include "pool.h"
 #include "probe.h"
@@ -59,6 +59,7 @@ const fc_ukr FC_FN(table) = {
     .mean_row = FC_FN(mean_row),
     .resample_row = FC_FN(resample_row),
     .spread_row = FC_FN(spread_row),
+    .norm_gather = FC_FN(norm_gather),
     .scatter_image = FC_FN(scatter_image),
     .depthwise_row = FC_FN(depthwise_row),
     .depthwise_weight_row = FC_FN(depthwise_weight_row),
@@ -88,6 +89,7 @@ const fc_ukr FC_FN(table) = {
     .fma_burst = FC_FN(fma_burst),
 };
 
+#undef coefficients
 #undef vec
 #undef ivec
 #undef uvec

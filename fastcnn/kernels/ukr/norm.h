@@ -232,4 +232,3 @@ static void FC_FN(norm_backward)(const fc_norm_job *job) {
     else
         FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
 }
-#undef coefficients

@@ -65,50 +65,84 @@ INLINE void FC_FN(prefetch_share)(const fc_window_job *w, ptrdiff_t q, ptrdiff_t
 
 INLINE ptrdiff_t FC_FN(share)(const fc_window_job *w) { return w->ow ? (w->ahead_size + w->ow - 1) / w->ow : 0; }
 
+/* Maxima without index, with it, or of normalised values with and without index. */
+enum { FC_FN(max_plain), FC_FN(max_index), FC_FN(max_normal), FC_FN(max_normal_index) };
+
+/* What is compared of the values x of channel c and those after it. */
+INLINE vec FC_FN(compared)(const coefficients *f, vec x, const int how) {
+    return how >= FC_FN(max_normal) ? FC_FN(normalised)(f, x) : x;
+}
+
+INLINE coefficients FC_FN(max_coefficients)(const fc_window_job *w, ptrdiff_t c, ptrdiff_t n, const int how) {
+    coefficients f = {0};
+    if (how < FC_FN(max_normal)) return f;
+    f.mean = load_part((const real *)w->mean + c, n);
+    f.scale = load_part((const real *)w->scale + c, n);
+    f.shift = load_part((const real *)w->shift + c, n);
+    f.ceiling = splat((real)w->ceiling);
+    return f;
+}
+
+/* n maxima, behind a ReLU where they are of normalised values: one that it cuts has no tap. */
+INLINE void FC_FN(max_store)(const fc_window_job *w, const coefficients *f, ptrdiff_t out, vec best, vec winner, ivec taps,
+                             ptrdiff_t n, const int how) {
+    const vec y = how >= FC_FN(max_normal) ? FC_FN(clipped)(f, best) : best;
+    store_part((real *)w->y + out, y, n);
+    if (how == FC_FN(max_normal_index)) {
+        taps |= (ivec)(y <= splat(0)) | (ivec)(y >= f->ceiling);
+        store_part((real *)w->winners + out, winner, n);
+    }
+    if (how == FC_FN(max_index) || how == FC_FN(max_normal_index)) FC_FN(store_taps)(w->index, out, taps, n, w->wide_index);
+}
+
 /* One vector of a window of 2 x 2 taps: the winner of each row, then of both. */
-INLINE void FC_FN(max_quad)(const fc_window_job *w, ptrdiff_t from, ptrdiff_t out, ptrdiff_t first_tap, const int with_index) {
+INLINE void FC_FN(max_quad)(const fc_window_job *w, const coefficients *f, ptrdiff_t from, ptrdiff_t out, ptrdiff_t first_tap,
+                            const int how) {
     const real *p = (const real *)w->x + from;
-    vec best[2];
+    vec best[2], winner[2];
     ivec taps[2];
     UNROLL
     for (int r = 0; r < 2; r++) {
-        const vec left = load(p + r * w->step_y), right = load(p + r * w->step_y + w->step_x);
+        const vec one = load(p + r * w->step_y), other = load(p + r * w->step_y + w->step_x);
+        const vec left = FC_FN(compared)(f, one, how), right = FC_FN(compared)(f, other, how);
         const ivec wins = (ivec)(right > left) | (ivec)(right != right);
         best[r] = FC_BLEND(wins, right, left);
+        winner[r] = FC_BLEND(wins, other, one);
         taps[r] = FC_FN(isplat)((FC_INT)(first_tap + r * w->kw)) - wins;
     }
     const ivec wins = (ivec)(best[1] > best[0]) | (ivec)(best[1] != best[1]);
-    store((real *)w->y + out, FC_BLEND(wins, best[1], best[0]));
-    if (with_index) FC_FN(store_taps)(w->index, out, (taps[0] & ~wins) | (taps[1] & wins), LANES, w->wide_index);
+    FC_FN(max_store)(w, f, out, FC_BLEND(wins, best[1], best[0]), FC_BLEND(wins, winner[1], winner[0]),
+                     (taps[0] & ~wins) | (taps[1] & wins), LANES, how);
 }
 
-/* One window, nv vectors of channels. The first tap inside the image starts, a later one wins when it is larger or NaN. */
-INLINE void FC_FN(max_window)(const fc_window_job *w, ptrdiff_t from, ptrdiff_t out, ptrdiff_t first_tap, ptrdiff_t rows,
-                              ptrdiff_t cols, ptrdiff_t n, const int nv, const int with_index) {
-    vec best[4];
+/* One window, nv vectors of channels from c on. The first tap inside the image starts, a later one wins when it is larger or
+ * NaN. */
+INLINE void FC_FN(max_window)(const fc_window_job *w, ptrdiff_t c, ptrdiff_t from, ptrdiff_t out, ptrdiff_t first_tap,
+                              ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, const int nv, const int how) {
+    coefficients f[4];
+    vec best[4], winner[4];
     ivec taps[4];
     UNROLL
     for (int v = 0; v < nv; v++) {
-        best[v] = splat(-(real)__builtin_inff());
+        f[v] = FC_FN(max_coefficients)(w, c + v * LANES, n, how);
+        best[v] = winner[v] = splat(-(real)__builtin_inff());
         taps[v] = FC_FN(isplat)((FC_INT)first_tap);
     }
     for (ptrdiff_t r = 0; r < rows; r++)
         for (ptrdiff_t s = 0; s < cols; s++) {
-            const real *p = (const real *)w->x + from + r * w->step_y + s * w->step_x;
+            const real *p = (const real *)w->x + from + c + r * w->step_y + s * w->step_x;
             const ivec tap = FC_FN(isplat)((FC_INT)(first_tap + r * w->kw + s));
             UNROLL
             for (int v = 0; v < nv; v++) {
-                const vec value = load_part(p + v * LANES, n);
+                const vec x = load_part(p + v * LANES, n), value = FC_FN(compared)(&f[v], x, how);
                 const ivec wins = (ivec)(value > best[v]) | (ivec)(value != value);
                 best[v] = FC_BLEND(wins, value, best[v]);
-                if (with_index) taps[v] = (taps[v] & ~wins) | (tap & wins);
+                if (how == FC_FN(max_index) || how == FC_FN(max_normal_index)) taps[v] = (taps[v] & ~wins) | (tap & wins);
+                if (how == FC_FN(max_normal_index)) winner[v] = FC_BLEND(wins, x, winner[v]);
             }
         }
     UNROLL
-    for (int v = 0; v < nv; v++) {
-        store_part((real *)w->y + out + v * LANES, best[v], n);
-        if (with_index) FC_FN(store_taps)(w->index, out + v * LANES, taps[v], n, w->wide_index);
-    }
+    for (int v = 0; v < nv; v++) FC_FN(max_store)(w, &f[v], out + c + v * LANES, best[v], winner[v], taps[v], n, how);
 }
 
 /* May a vector be read at element `far` of x and written at element `out` of the row? */
@@ -116,50 +150,57 @@ INLINE int FC_FN(window_room)(const fc_window_job *w, ptrdiff_t far, ptrdiff_t o
     return far + LANES <= w->x_size && out + LANES <= w->ow * w->channels;
 }
 
-INLINE void FC_FN(max_pixel)(const fc_window_job *w, ptrdiff_t q, ptrdiff_t rows, ptrdiff_t cols, const int with_index) {
+INLINE void FC_FN(max_pixel)(const fc_window_job *w, ptrdiff_t q, ptrdiff_t rows, ptrdiff_t cols, const int how) {
     const ptrdiff_t from = w->row.at * w->x_row + w->cols[q].at * w->channels, out = q * w->channels;
     const ptrdiff_t first_tap = rows && cols ? w->row.tap * w->kw + w->cols[q].tap : 0;
     ptrdiff_t c = w->first;
-    for (; c + 4 * LANES <= w->last; c += 4 * LANES)
-        FC_FN(max_window)(w, from + c, out + c, first_tap, rows, cols, LANES, 4, with_index);
+    if (FC_VBYTES == 64 || how < FC_FN(max_normal)) /* winners and coefficients need 32 registers */
+        for (; c + 4 * LANES <= w->last; c += 4 * LANES) FC_FN(max_window)(w, c, from, out, first_tap, rows, cols, LANES, 4, how);
+    for (; c + 2 * LANES <= w->last; c += 2 * LANES) FC_FN(max_window)(w, c, from, out, first_tap, rows, cols, LANES, 2, how);
     for (; c < w->last; c += LANES) {
         const ptrdiff_t at = FC_FN(vector_at)(c, w->first, w->last);
         if (at + LANES <= w->last || FC_FN(window_room)(w, from + (rows - 1) * w->step_y + (cols - 1) * w->step_x, out))
-            FC_FN(max_window)(w, from + at, out + at, first_tap, rows, cols, LANES, 1, with_index);
+            FC_FN(max_window)(w, at, from, out, first_tap, rows, cols, LANES, 1, how);
         else
-            FC_FN(max_window)(w, from + at, out + at, first_tap, rows, cols, w->last - at, 1, with_index);
+            FC_FN(max_window)(w, at, from, out, first_tap, rows, cols, w->last - at, 1, how);
     }
 }
 
-INLINE void FC_FN(max_row_as)(const fc_window_job *w, const int with_index) {
+INLINE void FC_FN(max_row_as)(const fc_window_job *w, const int how) {
     const ptrdiff_t rows = w->row.count, share = FC_FN(share)(w), n = w->channels;
     ptrdiff_t q = 0;
     if (rows == 2 && w->first == 0 && w->last == n && n <= LANES) { /* the loop that has nothing to decide, while there is room */
+        const coefficients f = FC_FN(max_coefficients)(w, 0, LANES, how);
         const ptrdiff_t origin = w->row.at * w->x_row, room = w->x_size - LANES - w->step_y - w->step_x - origin;
         for (; q < w->ow && w->cols[q].count == 2 && w->cols[q].at * n <= room && q * n + LANES <= w->ow * n; q++) {
             FC_FN(prefetch_share)(w, q, share);
-            FC_FN(max_quad)(w, origin + w->cols[q].at * n, q * n, w->row.tap * w->kw + w->cols[q].tap, with_index);
+            FC_FN(max_quad)(w, &f, origin + w->cols[q].at * n, q * n, w->row.tap * w->kw + w->cols[q].tap, how);
         }
     }
     for (; q < w->ow; q++) {
         const ptrdiff_t cols = w->cols[q].count;
         FC_FN(prefetch_share)(w, q, share);
         if (rows == 3 && cols == 3)
-            FC_FN(max_pixel)(w, q, 3, 3, with_index);
+            FC_FN(max_pixel)(w, q, 3, 3, how);
         else if (rows == 2 && cols == 2)
-            FC_FN(max_pixel)(w, q, 2, 2, with_index);
+            FC_FN(max_pixel)(w, q, 2, 2, how);
         else
-            FC_FN(max_pixel)(w, q, rows, cols, with_index);
+            FC_FN(max_pixel)(w, q, rows, cols, how);
     }
 }
 
-/* One row of maxima and, unless index is NULL, the taps that won. A window without a tap gives -inf and tap 0. */
+/* One row of maxima and, unless index is NULL, the taps that won. A window without a tap gives -inf and tap 0. With `mean`, of
+ * min(max((x - mean) * scale + shift, 0), ceiling); the index comes with the x that won, and is -1 where the ReLU cuts. */
 static void FC_FN(max_row)(const fc_window_job *job) {
     const fc_window_job w = *job; /* a copy that no store can change */
-    if (w.index)
-        FC_FN(max_row_as)(&w, 1);
+    if (w.mean && w.index)
+        FC_FN(max_row_as)(&w, FC_FN(max_normal_index));
+    else if (w.mean)
+        FC_FN(max_row_as)(&w, FC_FN(max_normal));
+    else if (w.index)
+        FC_FN(max_row_as)(&w, FC_FN(max_index));
     else
-        FC_FN(max_row_as)(&w, 0);
+        FC_FN(max_row_as)(&w, FC_FN(max_plain));
 }
 
 /* The mean over one window; rows are summed one by one before they join, so that the error grows with rows + cols. */
@@ -302,6 +343,69 @@ static void FC_FN(spread_row)(const fc_spread_job *job) {
         else
             FC_FN(spread_from)(&g, g.rows[i], 0, 0);
     }
+}
+
+/* nv vectors of channels of pixel q from channel c on, which `count` columns of windows cover. */
+INLINE void FC_FN(gather_pixel)(const fc_gather_job *g, ptrdiff_t q, ptrdiff_t c, ptrdiff_t count, ptrdiff_t n, const int nv) {
+    const fc_source *cols = g->cols + g->start[q];
+    const ptrdiff_t at = q * g->channels + c;
+    vec sum[4];
+    UNROLL
+    for (int v = 0; v < nv; v++) sum[v] = splat(0);
+    for (ptrdiff_t r = 0; r < g->n_rows; r++)
+        for (ptrdiff_t s = 0; s < count; s++) {
+            const ptrdiff_t from = g->rows[r].out + cols[s].out + c;
+            const ivec tap = FC_FN(isplat)((FC_INT)(g->rows[r].tap + cols[s].tap));
+            UNROLL
+            for (int v = 0; v < nv; v++) {
+                const ivec won = FC_FN(load_taps)(g->index, from + v * LANES, n, g->wide_index) == tap;
+                sum[v] += (vec)((ivec)load_part((const real *)g->dy + from + v * LANES, n) & won);
+            }
+        }
+    UNROLL
+    for (int v = 0; v < nv; v++) {
+        const ptrdiff_t j = c + v * LANES;
+        const vec distance = load_part((const real *)g->x + at + v * LANES, n) - load_part((const real *)g->mean + j, n);
+        const vec rest = distance * load_part((const real *)g->slope + j, n) + load_part((const real *)g->offset + j, n);
+        const vec dx = sum[v] * load_part((const real *)g->scale + j, n) + rest;
+        if (g->past_cache)
+            stream((real *)g->dx + at + v * LANES, dx);
+        else
+            store_part((real *)g->dx + at + v * LANES, dx, n);
+    }
+}
+
+/* May a vector be read and written at pixel q, and read at all windows that cover it? */
+INLINE int FC_FN(gather_room)(const fc_gather_job *g, ptrdiff_t q) {
+    const ptrdiff_t last = g->start[q + 1] - 1;
+    const ptrdiff_t far = g->n_rows && last >= g->start[q] ? g->rows[g->n_rows - 1].out + g->cols[last].out : 0;
+    return (q * g->channels + LANES) <= g->iw * g->channels && far + LANES <= g->dy_size;
+}
+
+INLINE void FC_FN(gather_channels)(const fc_gather_job *g, ptrdiff_t q, ptrdiff_t count) {
+    ptrdiff_t c = 0;
+    for (; c + 4 * LANES <= g->channels; c += 4 * LANES) FC_FN(gather_pixel)(g, q, c, count, LANES, 4);
+    for (; c + 2 * LANES <= g->channels; c += 2 * LANES) FC_FN(gather_pixel)(g, q, c, count, LANES, 2);
+    for (; c < g->channels; c += LANES) {
+        const ptrdiff_t at = FC_FN(vector_at)(c, 0, g->channels);
+        if (at + LANES <= g->channels || FC_FN(gather_room)(g, q))
+            FC_FN(gather_pixel)(g, q, at, count, LANES, 1);
+        else
+            FC_FN(gather_pixel)(g, q, at, count, g->channels - at, 1);
+    }
+}
+
+/* One row of dx = scale * g + slope * (x - mean) + offset, g the sum of the dy of the windows whose saved tap is this pixel. */
+static void FC_FN(norm_gather)(const fc_gather_job *job) {
+    const fc_gather_job g = *job; /* a copy that no store can change */
+    for (ptrdiff_t q = 0; q < g.iw; q++) {
+        const ptrdiff_t count = g.n_rows ? g.start[q + 1] - g.start[q] : 0;
+        if (count == 1)
+            FC_FN(gather_channels)(&g, q, 1);
+        else
+            FC_FN(gather_channels)(&g, q, count);
+    }
+    if (g.past_cache) stream_end();
 }
 
 INLINE void FC_FN(scatter_window)(const fc_scatter_job *g, fc_span row, fc_span col, ptrdiff_t at, const uint8_t (*taps)[2],

@@ -64,6 +64,10 @@ typedef struct {
     const void *ahead;                   /* ahead_size elements that the next row will read: to be prefetched */
     ptrdiff_t ahead_size;
     int wide_index; /* int32, else uint8 */
+    /* maxima behind a normalisation and its ReLU only, see max_row */
+    const void *mean, *scale, *shift; /* NULL, or of each channel, repeated to channels + lanes */
+    void *winners;                    /* row of outputs; needed with index */
+    double ceiling;
 } fc_window_job;
 
 /* A row of windows that covers a row of pixels: its offset in dy in elements, kw times its tap, its weight in a mean. */
@@ -96,6 +100,20 @@ typedef struct {
     int whole; /* first..last are all channels */
     int apart; /* windows of a row share no pixel */
 } fc_spread_job;
+
+/* One row of pixels of dx behind a normalisation whose maxima were taken, from the windows that cover it; see norm_gather. */
+typedef struct {
+    void *dx;                                   /* row */
+    const void *x;                              /* row */
+    const void *dy, *index;                     /* image of windows */
+    const fc_source *rows, *cols;               /* tap of cols: not times kw */
+    const ptrdiff_t *start;                     /* cols start[q] .. start[q + 1] cover pixel q */
+    const void *mean, *scale, *slope, *offset;  /* of each channel, repeated to channels + lanes */
+    ptrdiff_t n_rows, iw, channels;
+    ptrdiff_t dy_size; /* elements from dy to the end of its buffer */
+    int wide_index;
+    int past_cache; /* dx is aligned to a vector, channels a multiple of the lanes, and too large for caches */
+} fc_gather_job;
 
 /* The gradient of the maxima of one image, channels first <= c < last, by the saved taps alone: for windows of many taps. */
 typedef struct {
@@ -309,6 +327,7 @@ typedef struct {
     void (*mean_row)(const fc_window_job *job);
     void (*resample_row)(const fc_resample_job *job); /* resample.h */
     void (*spread_row)(const fc_spread_job *job);
+    void (*norm_gather)(const fc_gather_job *job);
     void (*scatter_image)(const fc_scatter_job *job);
 
     /* depthwise.h */
