@@ -46,6 +46,7 @@ EXTENSIONS = {
     f"{KERNELS}/update": [],
     f"{KERNELS}/clip": [],
     f"{KERNELS}/moments": [],
+    f"{KERNELS}/epilogue": [],
     f"{KERNELS}/conv2d_direct": [],
     f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_batch": [],

@@ -4,7 +4,14 @@ from ..shapes import Conv2dCase
 
 def accepts(case: Conv2dCase) -> bool: ...
 def conv2d_batch_forward(
-    x: np.ndarray, w: np.ndarray, b: np.ndarray | None, case: Conv2dCase, *, relu: bool = False, threads: int = 1
+    x: np.ndarray,
+    w: np.ndarray,
+    b: np.ndarray | None,
+    case: Conv2dCase,
+    *,
+    bounds: tuple[float, float] | None = None,
+    residual: np.ndarray | None = None,
+    threads: int = 1,
 ) -> np.ndarray: ...
 def conv2d_batch_backward_data(dy: np.ndarray, w: np.ndarray, case: Conv2dCase, *, threads: int = 1) -> np.ndarray: ...
 def conv2d_batch_backward_weight(dy: np.ndarray, x: np.ndarray, case: Conv2dCase, *, threads: int = 1) -> np.ndarray: ...

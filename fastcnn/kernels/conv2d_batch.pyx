@@ -12,9 +12,10 @@ from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_epilogue, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
@@ -41,7 +42,8 @@ cdef struct Batched:
     const Run *cols
     Py_ssize_t n_rows, n_cols, kh, kw
     Py_ssize_t batch, images, panels  # images of one task
-    bint relu, backward
+    fc_epilogue epilogue
+    bint backward
     char *scratch                     # a packed panel for each thread
     Py_ssize_t scratch_bytes          # of one
     int threads
@@ -104,7 +106,7 @@ cdef void panel_task(const Batched *p, const char *packed, Py_ssize_t panel, Py_
         c = 0
         for x in range(p.ow):
             job.c = dst + (y * p.ow + x) * p.n_out * u.item
-            job.accumulate = job.relu = 0
+            job.accumulate, job.epilogue = 0, NULL
             c0 = c
             r = r0
             while r < p.n_rows and p.rows[r].at == y:
@@ -113,7 +115,8 @@ cdef void panel_task(const Batched *p, const char *packed, Py_ssize_t panel, Py_
                     job.nseg, job.kseg = 1, p.cols[c].count * p.depth
                     job.a = src + (p.rows[r].source * p.width + p.cols[c].source) * p.depth * u.item
                     job.b = packed + (p.rows[r].tap * p.kw + p.cols[c].tap) * p.depth * u.nr * u.item
-                    job.relu = p.relu and last_of(p.rows, r, p.n_rows) and last_of(p.cols, c, p.n_cols)
+                    if last_of(p.rows, r, p.n_rows) and last_of(p.cols, c, p.n_cols):
+                        job.epilogue = asked(&p.epilogue)
                     u.tile_rows(&job)
                     job.accumulate = 1
                     c = c + 1
@@ -121,7 +124,7 @@ cdef void panel_task(const Batched *p, const char *packed, Py_ssize_t panel, Py_
             if not job.accumulate:  # no tap inside: the bias alone
                 while c < p.n_cols and p.cols[c].at == x:
                     c = c + 1
-                job.nseg, job.relu = 0, p.relu
+                job.nseg, job.epilogue = 0, asked(&p.epilogue)
                 u.tile_rows(&job)
 
 
@@ -163,7 +166,7 @@ def accepts(case) -> bool:
     return case.groups == 1
 
 
-def conv2d_batch_forward(x, w, b, case, *, bint relu=False, int threads=1):
+def conv2d_batch_forward(x, w, b, case, *, bounds=None, residual=None, int threads=1):
     """Return y of shape case.y_shape, channels-last, as conv2d_direct_forward does.
 
     Costs the multiply-adds of the taps inside the image; packs w once for each 2 MiB of images.
@@ -177,12 +180,13 @@ def conv2d_batch_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef Batched p
     if y.size == 0:
         return y
+    added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, y)
     p.u, p.threads, p.backward = table(xs.itemsize), team(case.macs, threads), False
     p.w = weights_of(p.u, ws, 1)
     p.src, p.image, p.width, p.depth, p.dst = cnp.PyArray_BYTES(xs), ih * iw * ci, iw, ci, cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
-    p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch, p.relu = oh, ow, co, kh, kw, batch, relu
-    run(&p, axis(oh, ih, kh, sh, pt, dh, False, False), axis(ow, iw, kw, sw, pl, dw, False, True), (y, xs, ws, bias))
+    p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch = oh, ow, co, kh, kw, batch
+    run(&p, axis(oh, ih, kh, sh, pt, dh, False, False), axis(ow, iw, kw, sw, pl, dw, False, True), (y, xs, ws, bias, added))
     return y
 
 
@@ -196,13 +200,14 @@ def conv2d_batch_backward_data(dy, w, case, *, int threads=1):
     cdef Batched p
     if dx.size == 0:
         return dx
+    ask_epilogue(&p.epilogue, "conv2d", None, None, dx)
     p.u, p.threads, p.backward = table(dys.itemsize), team(case.macs, threads), True
     p.w = weights_of(p.u, ws, 1)
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     p.src, p.image, p.width, p.depth, p.dst = cnp.PyArray_BYTES(dys), oh * ow * co, ow, co, cnp.PyArray_BYTES(dx)
     p.bias = NULL
-    p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch, p.relu = ih, iw, ci, kh, kw, batch, 0
+    p.oh, p.ow, p.n_out, p.kh, p.kw, p.batch = ih, iw, ci, kh, kw, batch
     run(&p, axis(ih, oh, kh, sh, pt, dh, True, False), axis(iw, ow, kw, sw, pl, dw, True, True), (dx, dys, ws))
     return dx
 
@@ -240,7 +245,7 @@ cdef void weight_panel(const WeightGradient *p, char *packed, const char *dys, P
     for pixel in range(p.ih * p.iw):
         u.pack_run(packed + pixel * images * u.nr * u.item, p.x + ((first * p.ih * p.iw + pixel) * p.ci + panel * u.nr) * u.item,
                    n, u.nr, images, p.ih * p.iw * p.ci, 1)
-    job.seg, job.bias, job.rows, job.cols, job.n, job.relu = &zero, NULL, 1, p.co, n, 0
+    job.seg, job.bias, job.rows, job.cols, job.n, job.epilogue = &zero, NULL, 1, p.co, n, NULL
     job.c_row, job.a_row, job.ldc, job.lda, job.ka, job.ldb = 0, 0, p.kh * p.kw * p.ci, 1, p.dy_row, u.nr
     for r in range(p.kh):
         for s in range(p.kw):

@@ -9,7 +9,8 @@ def conv2d_depthwise_forward(
     b: np.ndarray | None,
     case: Conv2dCase,
     *,
-    relu: bool = False,
+    bounds: tuple[float, float] | None = None,
+    residual: np.ndarray | None = None,
     moments: np.ndarray | None = None,
     threads: int = 1,
 ) -> np.ndarray: ...

@@ -12,10 +12,11 @@ from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.kernels.conv2d_direct cimport biases, filters, image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_depthwise_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_depthwise_job, fc_epilogue, fc_ukr, table
 from fastcnn.kernels.moments cimport SHARES, Moments, ask, finish, merge, room
 
 cnp.import_array()
@@ -37,6 +38,7 @@ cdef struct Taps:
 cdef struct Filter:
     const fc_ukr *u
     fc_depthwise_job outputs                           # of all rows
+    fc_epilogue epilogue
     Taps w
     const char *src                                    # IN   channels-last image
     char *dst                                          # OUT  channels-last image
@@ -164,6 +166,7 @@ cdef void filter_block(const Filter *p, char *scratch, Py_ssize_t n, Py_ssize_t 
     """One block of rows of image n, one part of the channels, by strips: rows stay in L1 from one row of outputs to the next."""
     cdef const fc_ukr *u = p.u
     cdef fc_depthwise_job job = p.outputs
+    job.epilogue = asked(&p.epilogue)
     cdef char *ahead = scratch + p.y.taps * (sizeof(char *) + sizeof(Py_ssize_t))
     cdef Py_ssize_t y0 = blk * p.y.out // p.blocks, y1 = (blk + 1) * p.y.out // p.blocks, y, strip, begin
     cdef Py_ssize_t row_bytes = p.x.out * p.channels * u.item
@@ -237,9 +240,9 @@ cdef int filter_all(const void *job) noexcept nogil:
     return 0
 
 
-cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w, cnp.ndarray bias, object moments, bint reverse,
-                      bint relu, double macs, int threads) except -1:
-    """Fill dst from src, and its moments; `reverse`: the packed tap that stands last comes first."""
+cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w, cnp.ndarray bias, object bounds,
+                      object residual, object moments, bint reverse, double macs, int threads) except -1:
+    """Fill dst from src, finished as kernels.epilogue says, and its moments; `reverse`: the last packed tap comes first."""
     cdef const fc_ukr *u = table(src.itemsize)
     cdef fc_depthwise_job *job = &p.outputs
     cdef Block _packed = plan_taps(u, w, &p.w), columns, scratch, _parts
@@ -252,7 +255,8 @@ cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w
     _parts = room(&p.moments, p.batch * p.chunks * p.strips)
     job.moments, job.fresh = NULL, 0
     job.w = p.w.packed + ((p.x.taps * p.y.taps - 1) * ld * u.item if reverse else 0)
-    job.bias, job.relu = NULL if bias is None else cnp.PyArray_BYTES(bias), relu
+    job.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
+    added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, dst)
     large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
     job.past_cache = exceeds_cache(<double>p.batch * p.channels * p.y.out * p.x.out * u.item) and p.channels % u.lanes == 0
     p.fetch = large or p.y.step == 1  # out of a cache, the lines for a stride of 2 cost more than they gain
@@ -269,7 +273,7 @@ cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w
     p.mine = apart(p.pointers + (0 if moments is None else 3 * (p.channels + u.nr) * u.item))
     scratch = block(p.threads * p.mine)
     p.scratch = scratch.data
-    emit(filter_all, p, sizeof(p[0]), (dst, src, w, bias, columns, moments))
+    emit(filter_all, p, sizeof(p[0]), (dst, src, w, bias, columns, moments, added))
     return 0
 
 
@@ -278,8 +282,8 @@ def accepts(case) -> bool:
     return case.groups == case.ci == case.co
 
 
-def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, moments=None, int threads=1):
-    """Return y of shape case.y_shape, channels-last: each channel of x with its kernel (+ b, then ReLU); needs accepts(case).
+def conv2d_depthwise_forward(x, w, b, case, *, bounds=None, residual=None, moments=None, int threads=1):
+    """Return y of shape case.y_shape, channels-last: each channel of x with its kernel (+ b); needs accepts(case).
 
     Costs case.macs multiply-adds. float32 or float64, any strides. `moments`, float64 (2, co) in C order, gets the mean and the
     centred sum of squares of each channel of y.
@@ -299,7 +303,7 @@ def conv2d_depthwise_forward(x, w, b, case, *, bint relu=False, moments=None, in
     p.batch, p.channels, p.zeros = batch, ci, True
     p.y = Axis(size=ih, out=oh, taps=kh, step=sh, up=1, base=-pt, dilation=dh)
     p.x = Axis(size=iw, out=ow, taps=kw, step=sw, up=1, base=-pl, dilation=dw)
-    filter_image(&p, y, xs, ws, bias, moments, False, relu, case.macs, threads)
+    filter_image(&p, y, xs, ws, bias, bounds, residual, moments, False, case.macs, threads)
     return y
 
 
@@ -320,5 +324,5 @@ def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
     p.y = Axis(size=oh, out=ih, taps=kh, step=1, up=sh, base=pt - (kh - 1) * dh, dilation=dh)
     p.x = Axis(size=ow, out=iw, taps=kw, step=1, up=sw, base=pl - (kw - 1) * dw, dilation=dw)
     ask(&p.moments, None, ci)
-    filter_image(&p, dx, dys, ws, None, None, True, False, case.macs, threads)
+    filter_image(&p, dx, dys, ws, None, None, None, None, True, case.macs, threads)
     return dx

@@ -17,7 +17,8 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, shared_out, team
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_epilogue, fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.moments cimport SHARES, TILE_WIDTH, Moments, ask, begin, finish, merge, room
 from fastcnn.kernels.strided cimport ordered
 
@@ -44,7 +45,7 @@ cdef struct Correlation:
     char *dst                                          # OUT  channels-last image
     Py_ssize_t d_batch, d_row, d_pixel, oh, ow
     Py_ssize_t batch, groups, depth, n_out
-    int relu
+    fc_epilogue epilogue
     int threads                                        # asked for
     Moments moments                                    # of dst
     # derived by `plan`
@@ -123,7 +124,7 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
     job.c_row = p.d_row
     job.ldc = p.d_pixel
     job.accumulate = 0
-    job.relu = p.relu
+    job.epilogue = asked(&p.epilogue)
     for panel in range(p0, p1):
         channel = g * p.n_out + panel * u.nr
         job.b = p.panels + (g * p.n_panels + panel) * p.ny * p.nx * p.depth * u.nr * u.item
@@ -266,21 +267,21 @@ cdef int clear(cnp.ndarray array, int threads) except -1:
 
 
 cdef int multiply(const fc_ukr *u, cnp.ndarray y, cnp.ndarray x, cnp.ndarray w, const Weights *weights, cnp.ndarray bias,
-                  bint relu, object moments, int threads) except -1:
-    """y = x w (+ bias, ReLU) for 1x1 kernels, stride 1, one group: the images are one long row of pixels."""
+                  const fc_epilogue *epilogue, object moments, tuple held, int threads) except -1:
+    """y = x w (+ bias), then the epilogue, for 1x1 kernels, stride 1, one group: the images are one long row of pixels."""
     cdef Gemm g
-    g.u, g.threads, g.relu = u, threads, relu
+    g.u, g.threads, g.epilogue = u, threads, epilogue[0]
     ask(&g.moments, moments, weights.n_out)
     g.c, g.a, g.b = cnp.PyArray_BYTES(y), cnp.PyArray_BYTES(x), weights.data
     g.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     g.n, g.k = weights.n_out, weights.depth
     g.m = y.size // g.n
     g.ldc, g.lda, g.ka, g.kb, g.ldb = g.n, g.k, 1, weights.s_in, weights.s_out
-    return gemm_run(&g, (y, x, w, bias, moments))
+    return gemm_run(&g, (y, x, w, bias, moments, *held))
 
 
-def conv2d_direct_forward(x, w, b, case, *, bint relu=False, moments=None, int threads=1):
-    """Return y of shape case.y_shape, channels-last: the cross-correlation of x with w (+ b, then ReLU).
+def conv2d_direct_forward(x, w, b, case, *, bounds=None, residual=None, moments=None, int threads=1):
+    """Return y of shape case.y_shape, channels-last: the cross-correlation of x with w (+ b), finished as kernels.epilogue says.
 
     `moments`, float64 (2, co) in C order, gets the mean and the centred sum of squares of each channel of y.
     Costs case.macs multiply-adds; reads x once for each block of rows, packs w once. float32 or float64, any strides.
@@ -299,10 +300,11 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, moments=None, int t
         if moments is not None:
             clear(moments, 1)
         return y
+    added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, y)
     p.u = table(xs.itemsize)
     p.w = weights_of(p.u, ws, groups)
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        multiply(p.u, y, xs, ws, &p.w, bias, relu, moments, threads)
+        multiply(p.u, y, xs, ws, &p.w, bias, &p.epilogue, moments, (added,), threads)
         return y
     taps = block(2 * (kh + kw) * sizeof(Py_ssize_t))
     t = <Py_ssize_t *>taps.data  # kernel rows, kernel columns, their offsets in the image
@@ -317,8 +319,8 @@ def conv2d_direct_forward(x, w, b, case, *, bint relu=False, moments=None, int t
     p.s_batch, p.s_row, p.s_pixel, p.height, p.width = ih * iw * ci, iw * ci, ci, ih, iw
     p.d_batch, p.d_row, p.d_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
     p.r, p.s, p.ty, p.tx, p.ny, p.nx, p.sy, p.sx = t, t + kh, t + kh + kw, t + kh + kw + kh, kh, kw, sh, sw
-    p.batch, p.groups, p.depth, p.n_out, p.relu, p.threads = batch, groups, ci // groups, co // groups, relu, threads
-    correlate(&p, (y, xs, ws, bias, taps, moments))
+    p.batch, p.groups, p.depth, p.n_out, p.threads = batch, groups, ci // groups, co // groups, threads
+    correlate(&p, (y, xs, ws, bias, taps, moments, added))
     return y
 
 
@@ -352,13 +354,14 @@ def conv2d_direct_backward_data(dy, w, case, *, int threads=1):
         return dx
     p.u = table(dys.itemsize)
     p.w = weights_of(p.u, ws, groups)
+    ask_epilogue(&p.epilogue, "conv2d", None, None, dx)
     # transposed: what was depth is now the output
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     if kh == 1 and kw == 1 and sh == 1 and sw == 1 and groups == 1 and pt + pb + pl + pr == 0:
-        multiply(p.u, dx, dys, ws, &p.w, None, False, None, threads)
+        multiply(p.u, dx, dys, ws, &p.w, None, &p.epilogue, None, (), threads)
         return dx
-    p.src, p.bias, p.relu, p.moments.out = cnp.PyArray_BYTES(dys), NULL, 0, NULL
+    p.src, p.bias, p.moments.out = cnp.PyArray_BYTES(dys), NULL, NULL
     p.s_batch, p.s_row, p.s_pixel, p.height, p.width = oh * ow * co, ow * co, co, oh, ow
     p.d_batch, p.d_row, p.d_pixel = ih * iw * ci, sh * iw * ci, sw * ci
     p.sy = p.sx = 1

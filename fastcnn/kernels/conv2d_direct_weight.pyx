@@ -179,7 +179,7 @@ cdef void weight_block(const WeightGradient *p, char *window, char *sums, Py_ssi
         job.nseg, job.kseg = job.kseg // SEGMENT, SEGMENT
     job.lda, job.ka, job.ldc = 1, p.sw * p.pixel, u.nr
     job.c_row = job.a_row = 0
-    job.bias, job.accumulate, job.relu = NULL, accumulate, 0
+    job.bias, job.accumulate, job.epilogue = NULL, accumulate, NULL
     look_ahead(p, &ahead, blk, p1 - p0)
     for panel in range(p0, p1):
         weight_panel(p, &job, &ahead, x, dy + panel * u.nr * u.item, window + p.window_bytes,

@@ -16,9 +16,10 @@ from libc.string cimport memset
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.conv2d_direct_weight import conv2d_direct_backward_weight
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_shift_job, fc_slide_job, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_epilogue, fc_shift_job, fc_slide_job, fc_tile_job, fc_ukr, table
 
 cnp.import_array()
 
@@ -36,7 +37,8 @@ cdef struct Narrow:
     char *dst                     # OUT  channels-last images
     Py_ssize_t batch, height, width, depth, oh, ow, n
     Py_ssize_t kh, kw, sh, dh, pt, first, step
-    bint backward, relu
+    fc_epilogue epilogue
+    bint backward
     Py_ssize_t *taps              # scratch: kernel rows in packed order, then their distances in src
     char *packed                  # scratch: weights [panel][kernel row][depth][nr]
     Py_ssize_t panels, ld         # of the kw * n columns
@@ -117,7 +119,7 @@ cdef void multiply(const Narrow *p, const char *src, char *products, Py_ssize_t 
     job.a, job.seg, job.nseg, job.kseg, job.bias = src, p.taps + p.kh, count, p.depth, NULL
     job.rows, job.cols, job.c_row, job.ldc = rows, p.width, p.width * p.ld, p.ld
     job.a_row, job.lda, job.ka, job.ldb = step * p.width * p.depth, p.depth, 1, u.nr
-    job.accumulate = job.relu = 0
+    job.accumulate, job.epilogue = 0, NULL
     for panel in range(p.panels):
         job.n = u.lanes if p.kw * p.n - panel * u.nr <= u.lanes else u.nr
         job.b = p.packed + (panel * p.kh + tap) * p.depth * u.nr * u.item
@@ -132,8 +134,8 @@ cdef void rows_task(const Narrow *p, char *products, Py_ssize_t n, Py_ssize_t y0
     cdef char *dst = p.dst + n * p.oh * p.ow * p.n * u.item
     cdef fc_shift_job job
     cdef Py_ssize_t y = y0, i, rows, count, tap = 0, row = 0, more, next_tap = 0, next_row = 0, step = 1 if p.backward else p.sh
-    job.bias, job.ow, job.n, job.ld, job.taps, job.first, job.step, job.relu = (
-        p.bias, p.ow, p.n, p.ld, p.kw, p.first, p.step, p.relu)
+    job.bias, job.ow, job.n, job.ld, job.taps, job.first, job.step, job.epilogue = (
+        p.bias, p.ow, p.n, p.ld, p.kw, p.first, p.step, asked(&p.epilogue))
     while y < y1:
         count = reach(p, y, &tap, &row)
         rows = 1
@@ -163,7 +165,7 @@ cdef void slide_task(const Narrow *p, const void **sources, Py_ssize_t n, Py_ssi
             sources[(y - y0) * p.kh + i] = p.src + (n * p.height + at) * row if 0 <= at < p.height else p.zeros
     job.y, job.rows, job.b, job.bias = p.dst + (n * p.oh + y0) * p.ow * p.n * u.item, sources, p.packed, p.bias
     job.n_rows, job.ow, job.n, job.width, job.taps, job.first = y1 - y0, p.ow, p.n, p.width, p.kw, p.first
-    job.nseg, job.kseg, job.ldb, job.y_row, job.relu = p.kh, p.depth, u.nr, p.ow * p.n, p.relu
+    job.nseg, job.kseg, job.ldb, job.y_row, job.epilogue = p.kh, p.depth, u.nr, p.ow * p.n, asked(&p.epilogue)
     u.slide_rows(&job)
 
 
@@ -280,7 +282,7 @@ def gain(case, str op, Py_ssize_t itemsize) -> float:
     return direct / narrow
 
 
-def conv2d_narrow_forward(x, w, b, case, *, bint relu=False, int threads=1):
+def conv2d_narrow_forward(x, w, b, case, *, bounds=None, residual=None, int threads=1):
     """Return y of shape case.y_shape, channels-last, as conv2d_direct_forward does.
 
     Costs a multiply-add for each lane of the vectors that hold kw * co columns, pixel of x, kernel row inside the image and
@@ -293,13 +295,14 @@ def conv2d_narrow_forward(x, w, b, case, *, bint relu=False, int threads=1):
     cdef Narrow p
     if y.size == 0:
         return y
-    p.u, p.threads, p.backward, p.relu = table(xs.itemsize), team(case.macs, threads), False, relu
+    added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, y)
+    p.u, p.threads, p.backward = table(xs.itemsize), team(case.macs, threads), False
     p.w = weights_of(p.u, ws, 1)
     p.src, p.dst = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.batch, p.depth, p.height, p.width, p.n, p.kh, p.kw, p.sh, _, p.pt, _, _, _, p.dh, _, _, p.oh, p.ow = case
     p.first, p.step = case.pl - p.kw + 1, 1
-    run(&p, rows_inside(p.oh, p.kh, p.height, case.pt + case.pb), (y, xs, ws, bias))
+    run(&p, rows_inside(p.oh, p.kh, p.height, case.pt + case.pb), (y, xs, ws, bias, added))
     return y
 
 
@@ -311,7 +314,8 @@ def conv2d_narrow_backward_data(dy, w, case, *, int threads=1):
     cdef Narrow p
     if dx.size == 0:
         return dx
-    p.u, p.threads, p.backward, p.relu = table(dys.itemsize), team(case.macs, threads), True, False
+    ask_epilogue(&p.epilogue, "conv2d", None, None, dx)
+    p.u, p.threads, p.backward = table(dys.itemsize), team(case.macs, threads), True
     p.w = weights_of(p.u, ws, 1)
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out

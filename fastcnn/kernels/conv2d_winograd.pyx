@@ -18,9 +18,10 @@ from fastcnn.kernels.winograd import transform_constants
 
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
+from fastcnn.kernels.micro cimport fc_epilogue, fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 from fastcnn.kernels.moments cimport Moments, ask, finish, merge, room
 
 cnp.import_array()
@@ -70,7 +71,8 @@ cdef struct Winograd:
     Py_ssize_t list_bytes        # bytes of a block's list of tiles
     Py_ssize_t sum_bytes         # bytes of a block's moments [chunk][3][nr] and their counts
     Py_ssize_t own               # bytes of all scratch of a thread
-    int relu, stationary
+    fc_epilogue epilogue
+    int stationary
 
 
 cdef void transform_weights(const fc_ukr *u, const Winograd *p, char *out, Py_ssize_t panel) noexcept nogil:
@@ -92,7 +94,7 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
     job.ldc = p.m_row
     job.ldb = u.nr
     job.a_row = job.c_row = 0
-    job.accumulate = job.relu = 0
+    job.accumulate, job.epilogue = 0, NULL
     for xi in range(36):
         first = slice_begin(start, xi)
         job.cols = slice_end(start, xi) - first
@@ -110,8 +112,8 @@ cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *re
     """Products and output transform of one panel for the tiles of a block."""
     multiply(u, p, m, v, result.start, weights, panel)
     result.channels = min(u.nr, p.n_out - panel * u.nr)
-    u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL, p.relu,
-                      sums if p.moments.out != NULL else NULL, result, &POINTS)
+    u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL,
+                      asked(&p.epilogue), sums if p.moments.out != NULL else NULL, result, &POINTS)
 
 
 cdef void name_chunks(const Winograd *p, fc_winograd_tile *tiles, const Py_ssize_t *start, double *counts, Py_ssize_t c0,
@@ -304,8 +306,8 @@ def accepts(case) -> bool:
     return (case.kh, case.kw, case.sh, case.sw, case.dh, case.dw, case.groups) == (3, 3, 1, 1, 1, 1, 1)
 
 
-def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str schedule="auto", int threads=1):
-    """Return y of shape case.y_shape, channels-last, by F(4x4,3x3); needs accepts(case).
+def conv2d_winograd_forward(x, w, b, case, *, bounds=None, residual=None, moments=None, str schedule="auto", int threads=1):
+    """Return y of shape case.y_shape, channels-last, by F(4x4,3x3), finished as kernels.epilogue says; needs accepts(case).
 
     `moments`, float64 (2, co) in C order, receives the mean of each channel of y and the sum of its squared distances from it,
     taken while y is in L1; the same bits whatever the schedule and the threads.
@@ -324,14 +326,15 @@ def conv2d_winograd_forward(x, w, b, case, *, bint relu=False, moments=None, str
             moments.fill(0)
         return y
     p.w = weights_of(u, ws, 1)
-    p.src, p.dst, p.relu = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y), relu
+    added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, y)
+    p.src, p.dst = cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(y)
     p.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     p.depth, p.n_out = case.ci, case.co
     p.tiling = tiling(case.oh, case.ow)
     p.tiles = case.batch * p.tiling.per_image
     set_geometry(&p.image, case.ci, case.ih, case.iw, case.pt, case.pl)
     set_geometry(&p.result, case.co, case.oh, case.ow, 0, 0)
-    run(u, &p, schedule, team(case.macs, threads), (y, moments, xs, ws, bias))
+    run(u, &p, schedule, team(case.macs, threads), (y, moments, xs, ws, bias, added))
     return y
 
 
@@ -345,12 +348,13 @@ def conv2d_winograd_backward_data(dy, w, case, *, str schedule="auto", int threa
     if dx.size == 0:
         return dx
     ask(&p.moments, None, case.ci)
+    ask_epilogue(&p.epilogue, "conv2d", None, None, dx)
     p.w = weights_of(u, ws, 1)
     p.w.n_out, p.w.depth = p.w.depth, p.w.n_out
     p.w.s_out, p.w.s_in = p.w.s_in, p.w.s_out
     p.w.data += 2 * (p.w.s_r + p.w.s_s) * u.item  # rotated: the last tap first
     p.w.s_r, p.w.s_s = -p.w.s_r, -p.w.s_s
-    p.src, p.dst, p.bias, p.relu = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL, 0
+    p.src, p.dst, p.bias = cnp.PyArray_BYTES(dys), cnp.PyArray_BYTES(dx), NULL
     p.depth, p.n_out = case.co, case.ci
     p.tiling = tiling(case.ih, case.iw)
     p.tiles = case.batch * p.tiling.per_image

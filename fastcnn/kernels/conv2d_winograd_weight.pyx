@@ -81,7 +81,7 @@ cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, 
     job.ldb = p.d_row
     job.a_row = job.c_row = 0
     job.accumulate = accumulate
-    job.relu = 0
+    job.epilogue = NULL
     for xi in range(36):
         first = slice_begin(start, xi)
         job.kseg = max(0, slice_end(start, xi) - first)

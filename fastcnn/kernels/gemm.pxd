@@ -1,18 +1,18 @@
 # kernels.gemm: blocked matrix product on strided operands, for the other loop nests.
 
 from fastcnn.kernels.moments cimport Moments
-from fastcnn.kernels.micro cimport fc_streams, fc_ukr
+from fastcnn.kernels.micro cimport fc_epilogue, fc_streams, fc_ukr
 
 cdef struct Gemm:
     const fc_ukr *u
-    # c[i*ldc + j] (+)= sum_k a[i*lda + k*ka] * b[k*kb + j*ldb]  (+ bias[j], ReLU), strides in elements
+    # c[i*ldc + j] = sum_k a[i*lda + k*ka] * b[k*kb + j*ldb]  (+ bias[j]), then the epilogue; strides in elements
     char *c                      # OUT  m x n, n contiguous
     const char *a                # IN   m x k
     const char *b                # IN   k x n
     const char *bias             # IN   n, or NULL
     Py_ssize_t m, n, k
     Py_ssize_t ldc, lda, ka, kb, ldb
-    int relu
+    fc_epilogue epilogue
     int threads                  # asked for
     Moments moments              # of c
     # derived by `gemm_run`

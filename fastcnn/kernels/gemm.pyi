@@ -1,3 +1,11 @@
 import numpy as np
 
-def gemm(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, *, relu: bool = False, threads: int = 1) -> np.ndarray: ...
+def gemm(
+    a: np.ndarray,
+    b: np.ndarray,
+    bias: np.ndarray | None = None,
+    *,
+    bounds: tuple[float, float] | None = None,
+    residual: np.ndarray | None = None,
+    threads: int = 1,
+) -> np.ndarray: ...

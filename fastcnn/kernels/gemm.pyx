@@ -14,6 +14,7 @@ from fastcnn.errors import DtypeError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.moments cimport SHARES, TILE_WIDTH, begin, finish, merge, room
 from fastcnn.kernels.strided cimport ordered
 
@@ -93,7 +94,7 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
     job.ka = ka
     job.ldb = u.nr
     job.accumulate = k0 > 0
-    job.relu = g.relu and last
+    job.epilogue = asked(&g.epilogue) if last else NULL
     if taken:
         step = g.chunk
     for p in range(p0, p1):
@@ -228,8 +229,8 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     return emit(by_rows, g, sizeof(Gemm), arrays)
 
 
-def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
-    """Return a @ b (+ bias[None, :], then ReLU), shape (m, n), C order.
+def gemm(a, b, bias=None, *, bounds=None, residual=None, int threads=1):
+    """Return a @ b (+ bias[None, :]), shape (m, n), C order, finished as kernels.epilogue says.
 
     `a` is (m, k), `b` is (k, n), float32 or float64, with any strides: a transposed view costs no copy of the whole array.
     `bias` is (n,). Costs m*n*k multiply-adds and packs b once. Raises ShapeError or DtypeError.
@@ -252,8 +253,12 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
         c = np.zeros((g.m, g.n), dtype=x.dtype)
         if bias is not None:
             c += bias_array
-        return np.maximum(c, 0) if relu else c
+        added = ask_epilogue(&g.epilogue, "gemm", bounds, residual, c)
+        if added is not None:
+            c += added
+        return c if bounds is None else np.clip(c, *bounds, out=c)
     c = empty_like_shape((g.m, g.n), x.dtype.num)
+    added = ask_epilogue(&g.epilogue, "gemm", bounds, residual, c)
     g.c = cnp.PyArray_BYTES(c)
     g.a = cnp.PyArray_BYTES(x)
     g.b = cnp.PyArray_BYTES(w)
@@ -261,6 +266,6 @@ def gemm(a, b, bias=None, *, bint relu=False, int threads=1):
     g.ldc = g.n
     g.lda, g.ka = cnp.PyArray_STRIDE(x, 0) // g.u.item, cnp.PyArray_STRIDE(x, 1) // g.u.item
     g.kb, g.ldb = cnp.PyArray_STRIDE(w, 0) // g.u.item, cnp.PyArray_STRIDE(w, 1) // g.u.item
-    g.relu, g.moments.out = relu, NULL
-    gemm_run(&g, (c, x, w, bias_array))
+    g.moments.out = NULL
+    gemm_run(&g, (c, x, w, bias_array, added))
     return c

@@ -6,6 +6,11 @@ cdef extern from "ukr.h" nogil:
     enum:
         FC_ADD, FC_SUB, FC_MUL, FC_DIV
 
+    ctypedef struct fc_epilogue:
+        Py_ssize_t away
+        double low, high
+        int adds, bounds
+
     ctypedef struct fc_tile_job:
         void *c
         const void *a
@@ -13,7 +18,8 @@ cdef extern from "ukr.h" nogil:
         const void *bias
         const Py_ssize_t *seg
         Py_ssize_t nseg, kseg, rows, cols, n, c_row, ldc, a_row, lda, ka, ldb
-        int accumulate, relu
+        int accumulate
+        const fc_epilogue *epilogue
 
     ctypedef struct fc_streams:
         const char *at[2]
@@ -28,14 +34,14 @@ cdef extern from "ukr.h" nogil:
         const void *b
         const void *bias
         Py_ssize_t n_rows, ow, n, width, taps, first, nseg, kseg, ldb, y_row
-        int relu
+        const fc_epilogue *epilogue
 
     ctypedef struct fc_shift_job:
         void *y
         const void *t
         const void *bias
         Py_ssize_t ow, n, width, ld, taps, first, step
-        int relu
+        const fc_epilogue *epilogue
 
     ctypedef struct fc_winograd_points:
         double a, b
@@ -192,7 +198,8 @@ cdef extern from "ukr.h" nogil:
         const void *const *ahead
         Py_ssize_t n_rows, n_outside, nx, step, up, shift, x0, w_tap, begin, end, width, first, last, y_pixel, x_pixel, n_ahead
         void *moments
-        int near, relu, fresh, past_cache
+        const fc_epilogue *epilogue
+        int near, fresh, past_cache
 
     ctypedef struct fc_depthwise_weight_job:
         void *dw
@@ -232,8 +239,8 @@ cdef extern from "ukr.h" nogil:
                              Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void square_product(void *c, const void *a, const void *b, Py_ssize_t ldb, Py_ssize_t rows) noexcept nogil
-        void winograd_output(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
-                             const fc_winograd_points *p) noexcept nogil
+        void winograd_output(void *y, const void *m, const void *bias, const fc_epilogue *e, void *moments,
+                             const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
                          const fc_winograd_points *p) noexcept nogil

@@ -144,6 +144,17 @@ def _index_on_demand(reference) -> Callable:
     return run
 
 
+def _finished(reference) -> Callable:
+    """The function of the reference with the epilogue of the compiled ones."""
+
+    def run(*args, bounds=None, residual=None):
+        y = reference(*args)
+        y = y if residual is None else y + residual
+        return y if bounds is None else _np.clip(y, *bounds).astype(y.dtype, copy=False)
+
+    return run
+
+
 def _clipped(y, relu, ceiling):
     return _np.minimum(_relu.relu_forward(y), y.dtype.type(ceiling)) if relu else y
 
@@ -188,7 +199,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
         Impl("depthwise", _depthwise.conv2d_depthwise_forward, _depthwise_accepts, True, moments=True),
         Impl("batch", _batch.conv2d_batch_forward, _batch_accepts, True, _batch_pays),
         Impl("direct", _direct.conv2d_direct_forward, _same_floats, True, moments=True),
-        *_reference_only(_conv.conv2d_forward),
+        *_reference_only(_finished(_conv.conv2d_forward)),
     ),
     "conv2d_backward_data": (
         Impl(
@@ -225,7 +236,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
         *_reference_only(_conv.conv2d_backward_weight),
     ),
     "conv2d_backward_bias": _vector_or_reference(_columns.conv2d_backward_bias, _conv.conv2d_backward_bias),
-    "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_gemm.gemm)),
+    "gemm": (Impl("blocked", _gemm_compiled.gemm, _same_floats, True), *_reference_only(_finished(_gemm.gemm))),
     "max_pool2d_forward": _vector_or_reference(_max_compiled.max_pool2d_forward, _index_on_demand(_max.max_pool2d_forward)),
     "max_pool2d_backward": _vector_or_reference(_max_compiled.max_pool2d_backward, _max.max_pool2d_backward),
     "adaptive_max_pool2d_forward": _vector_or_reference(

@@ -61,7 +61,14 @@ static double tile_sum(const fc_tile_job *j, ptrdiff_t y, ptrdiff_t x, ptrdiff_t
     for (ptrdiff_t s = 0; s < j->nseg; s++)
         for (ptrdiff_t k = 0; k < j->kseg; k++)
             sum += get(j->a, y * j->a_row + x * j->lda + j->seg[s] + k * j->ka) * get(j->b, (s * j->kseg + k) * j->ldb + n);
-    return j->relu && sum < 0 ? 0 : sum;
+    return sum;
+}
+
+/* The epilogue by definition; `added`: the residual. */
+static double ended(const fc_epilogue *e, double sum, double added) {
+    if (!e) return sum;
+    if (e->adds) sum += added;
+    return !e->bounds ? sum : sum < e->low ? e->low : sum > e->high ? e->high : sum;
 }
 
 /* Rows and columns of pixels with a kernel of nseg rows; what lies beside the outputs must stay as it was. */
@@ -72,19 +79,21 @@ static void test_tile(void) {
     for (ptrdiff_t s = 0; s < nseg; s++) seg[s] = s * a_row;
     const ptrdiff_t size_a = (rows + nseg) * a_row, size_c = rows * cols * ldc;
     void *a = made(size_a), *b = made(nseg * kseg * nr), *bias = made(nr), *c = made(size_c), *want = copied(c, size_c);
+    void *added = made(size_c);
+    const fc_epilogue e = {(char *)added - (char *)c, -1, 2, draw(0, 1), draw(0, 1)};
     fc_tile_job j = {.c = c, .a = a, .b = b, .seg = seg, .nseg = nseg, .kseg = kseg, .rows = rows, .cols = cols, .n = n};
     j.c_row = cols * ldc, j.ldc = ldc, j.a_row = a_row, j.lda = lda, j.ka = 1, j.ldb = nr;
-    j.accumulate = draw(0, 1), j.relu = draw(0, 1), j.bias = draw(0, 1) ? bias : NULL;
+    j.accumulate = draw(0, 1), j.epilogue = draw(0, 1) ? &e : NULL, j.bias = draw(0, 1) ? bias : NULL;
     for (ptrdiff_t y = 0; y < rows; y++)
         for (ptrdiff_t x = 0; x < cols; x++)
             for (ptrdiff_t i = 0; i < n; i++) {
                 const ptrdiff_t at = y * j.c_row + x * ldc + i;
                 const double start = j.accumulate ? get(want, at) : j.bias ? get(bias, i) : 0;
-                set(want, at, tile_sum(&j, y, x, i, start));
+                set(want, at, ended(j.epilogue, tile_sum(&j, y, x, i, start), get(added, at)));
             }
     kernels->tile_rows(&j);
     check("tile_rows", equal(c, want, size_c));
-    free(a), free(b), free(bias), free(c), free(want);
+    free(a), free(b), free(bias), free(c), free(want), free(added);
 }
 
 static void test_packing(void) {

@@ -1,4 +1,4 @@
-"""tests.kernels.test_epilogues: what a compiled kernel may do beyond the reference's signature: ReLU in the store, schedules."""
+"""tests.kernels.test_epilogues: what a kernel may do beyond the reference's signature: bounds, residual, schedules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import inspect
 
 import numpy as np
 import pytest
+
+from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 
 from .. import harness
 from ..cases import CASES, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_LAYERS
@@ -21,7 +23,8 @@ def takes(impl, option):
     return impl.compiled and option in inspect.signature(impl.function).parameters
 
 
-RELU = [(op, impl, name) for op in ROWS for impl, name in harness.rows(op, ROWS[op]) if takes(impl, "relu")]
+FINISHED = [(op, impl, name) for op in ROWS for impl, name in harness.rows(op, ROWS[op]) if takes(impl, "bounds")]
+BOUNDS = {"relu": (0.0, np.inf), "relu6": (0.0, 6.0), "clamp": (-0.5, 0.75)}
 SCHEDULES = [
     (op, impl, name, schedule)
     for op in ("conv2d_forward", "conv2d_backward_data")
@@ -42,28 +45,59 @@ def check_option(op, impl, case, args, want, **options):
             harness.compare(op, got, (want,), dtype=dtype, length=length, exact=False, scale=scale, winograd=winograd)
 
 
+def added_to(want):
+    """A residual in the memory order of the result, of the size of its values."""
+    added = np.empty_like(want)
+    added[...] = np.random.default_rng(3).standard_normal(want.shape)
+    return added
+
+
 @pytest.mark.parametrize("optional", [True, False])
-@pytest.mark.parametrize(("op", "impl", "name"), RELU, ids=harness.row_id)
-def test_relu_in_the_store(op, impl, name, optional):
+@pytest.mark.parametrize(("op", "impl", "name"), FINISHED, ids=harness.row_id)
+def test_bounds_and_residual_in_the_store(op, impl, name, optional):
     case = CASES[op][name]
     for dtype in harness.DTYPES:
         args = harness.arguments(op, case, dtype, optional=optional)
         want = harness.reference(op).function(*args)
-        check_option(op, impl, case, args, np.maximum(want, 0), relu=True)
+        added = added_to(want)
+        check_option(op, impl, case, args, want + added, residual=added)
+        for low, high in BOUNDS.values():
+            check_option(op, impl, case, args, np.clip(want, low, high), bounds=(low, high))
+            check_option(op, impl, case, args, np.clip(want + added, low, high), bounds=(low, high), residual=added)
 
 
-@pytest.mark.parametrize(("op", "impl", "name"), [row for row in RELU if row[2] == "tail"], ids=harness.row_id)
-def test_relu_in_the_store_keeps_nan(op, impl, name):
+@pytest.mark.parametrize(("op", "impl", "name"), [row for row in FINISHED if row[2] == "tail"], ids=harness.row_id)
+def test_bounds_keep_nan(op, impl, name):
     case = CASES[op][name]
     x, *rest = harness.arguments(op, case)
     x = x.copy()
     x.reshape(-1)[:: x.size // 7] = np.nan
     want = np.isnan(harness.reference(op).function(x, *rest))
     for isa in harness.ISAS:
-        (got,) = harness.call(impl, (x, *rest), isa, 1, relu=True)
+        (got,) = harness.call(impl, (x, *rest), isa, 1, bounds=(0.0, 6.0))
         assert np.isnan(got[want]).all()
         if not harness.is_winograd(impl):
             assert not np.isnan(got[~want]).any()
+
+
+@pytest.mark.parametrize(("op", "impl", "name"), [row for row in FINISHED if row[2] == "tail"], ids=harness.row_id)
+def test_a_residual_in_another_memory_order_and_bad_ones(op, impl, name):
+    case = CASES[op][name]
+    args = harness.arguments(op, case)
+    want = harness.reference(op).function(*args)
+    added = added_to(want)
+    other = np.asfortranarray(added) if op == "gemm" else np.ascontiguousarray(added)
+    check_option(op, impl, case, args, want + added, residual=other)
+    for option, error, message in (
+        ({"residual": added[:-1]}, ShapeError, "residual must have the shape of the result"),
+        ({"residual": added.astype(np.float64)}, DtypeError, "residual must be float32"),
+        ({"residual": added.tolist()}, ArgumentError, "residual must be an array"),
+        ({"bounds": 6.0}, ArgumentError, r"bounds must be None or \(low, high\), got 6.0"),
+        ({"bounds": (1.0, 0.0)}, ArgumentError, "low <= high"),
+        ({"bounds": (0.0, np.nan)}, ArgumentError, "low <= high"),
+    ):
+        with pytest.raises(error, match=message):
+            impl.run(*args, **option)
 
 
 @pytest.mark.parametrize(("op", "impl", "name", "schedule"), SCHEDULES, ids=harness.row_id)

@@ -85,7 +85,7 @@ def test_direct_convolution(isa, co, kernel):
     w = image((co, 5, kernel, kernel), 1)
     case, one = (conv2d_case((n, 5, 160, 162), w.shape, 1, kernel // 2) for n in (4, 1))
     with machine(isa, 2):
-        y = kernels.conv2d_forward(x, w, None, case, algorithm="direct", relu=True)
+        y = kernels.conv2d_forward(x, w, None, case, algorithm="direct", bounds=(0, np.inf))
         for n in range(4):
-            part = kernels.conv2d_forward(x[n : n + 1], w, None, one, algorithm="direct", relu=True)
+            part = kernels.conv2d_forward(x[n : n + 1], w, None, one, algorithm="direct", bounds=(0, np.inf))
             np.testing.assert_array_equal(y[n : n + 1], part)

@@ -84,7 +84,7 @@ def test_far_from_zero(name):
 def test_of_what_is_stored_behind_a_relu(name):
     args = harness.arguments(OP, LONG[name])
     moments = np.empty((2, LONG[name].co))
-    y = DIRECT.function(*args, relu=True, moments=moments, threads=2)
+    y = DIRECT.function(*args, bounds=(0, np.inf), moments=moments, threads=2)
     check(y, moments)
 
 

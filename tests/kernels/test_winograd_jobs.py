@@ -23,7 +23,7 @@ def draw(case, seed, scale=1.0):
 def run(arrays, case, schedule, threads):
     x, w, b, dy = arrays
     return (
-        conv2d_winograd.conv2d_winograd_forward(x, w, b, case, relu=True, schedule=schedule, threads=threads),
+        conv2d_winograd.conv2d_winograd_forward(x, w, b, case, bounds=(0, np.inf), schedule=schedule, threads=threads),
         conv2d_winograd.conv2d_winograd_backward_data(dy, w, case, schedule=schedule, threads=threads),
         conv2d_winograd_weight.conv2d_winograd_backward_weight(dy, x, case, threads=threads),
     )

@@ -55,7 +55,7 @@ def test_moments_are_those_of_the_output(shape, dtype, isa):
         y, moments = run(x, w, b, case)
         np.testing.assert_array_equal(y, plain)
         assert max(errors(y, moments)) <= LIMIT[dtype]
-        y, moments = run(x, w, b, case, relu=True)
+        y, moments = run(x, w, b, case, bounds=(0, np.inf))
         assert max(errors(y, moments)) <= LIMIT[dtype]
 
 

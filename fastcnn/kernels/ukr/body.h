@@ -3,9 +3,10 @@
  * Included twice by each ukr_<level>.c: float32, then float64. */
 #include "levels.h"
 
-#include "rows.h" /* first: others use it */
-#include "exp.h"  /* before activation.h and softmax.h */
-#include "norm.h" /* before pool.h */
+#include "rows.h"     /* first: others use it */
+#include "epilogue.h" /* before what stores a convolution */
+#include "exp.h"      /* before activation.h and softmax.h */
+#include "norm.h"     /* before pool.h */
 
 #include "activation.h"
 #include "depthwise.h"

@@ -116,9 +116,10 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
         }
     }
     real *y = (real *)g->y + q * y_pixel + c;
-    if (g->relu) {
+    if (g->epilogue) {
         UNROLL_ALL
-        for (int i = 0; i < pixels; i++) acc[i] = relu_vec(acc[i]);
+        for (int i = 0; i < pixels; i++)
+            if (middle || i < count) acc[i] = FC_FN(finished)(g->epilogue, acc[i], y + i * y_pixel, n);
     }
     if (taken) FC_FN(depthwise_moments)(g, acc, q, count, c, pixels, middle);
     if (g->past_cache && whole) {
@@ -169,7 +170,7 @@ static void FC_FN(depthwise_far)(const fc_depthwise_job *g) {
                     const vec v = inside ? load_part((const real *)g->rows[r] + at * g->x_pixel + c, n) : splat(0);
                     acc += v * load_part((const real *)g->w + g->row_taps[r] + g->col_taps[s] + c, n);
                 }
-            if (g->relu) acc = relu_vec(acc);
+            acc = FC_FN(finished)(g->epilogue, acc, (real *)g->y + q * g->y_pixel + c, n);
             if (g->moments) FC_FN(depthwise_moments)(g, &acc, q, 1, c, 1, 1);
             store_part((real *)g->y + q * g->y_pixel + c, acc, n);
         }

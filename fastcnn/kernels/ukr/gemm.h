@@ -118,17 +118,36 @@ INLINE void FC_FN(tile_moments)(fc_streams *streams, vec acc[FC_MR][2], const in
     }
 }
 
+/* The sums of a tile, as they are to be stored. */
+INLINE void FC_FN(tile_epilogue)(const fc_tile_job *j, const real *c_lo, const real *c_hi, vec acc[FC_MR][2], const int mr,
+                                 const int nv) {
+    const fc_epilogue *e = j->epilogue;
+    const int half = (mr + 1) / 2, last = nv - 1;
+    const ptrdiff_t tail = j->n - last * LANES;
+    if (e->adds) {
+        c_lo = FC_FN(residual)(e, c_lo);
+        c_hi = FC_FN(residual)(e, c_hi);
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            if (nv == 2) acc[i][0] += load(FC_ROW(i));
+            acc[i][last] += load_part(FC_ROW(i) + last * LANES, tail);
+        }
+    }
+    if (e->bounds) {
+        const vec low = splat((real)e->low), high = splat((real)e->high);
+        UNROLL
+        for (int i = 0; i < mr; i++) {
+            UNROLL
+            for (int v = 0; v < nv; v++) acc[i][v] = FC_FN(clip)(acc[i][v], low, high);
+        }
+    }
+}
+
 INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec acc[FC_MR][2], const int mr, fc_streams *streams,
                             const int nv) {
     const int half = (mr + 1) / 2, last = nv - 1;
     const ptrdiff_t tail = j->n - last * LANES;
-    if (j->relu) {
-        UNROLL
-        for (int i = 0; i < mr; i++) {
-            UNROLL
-            for (int v = 0; v < nv; v++) acc[i][v] = relu_vec(acc[i][v]);
-        }
-    }
+    if (j->epilogue) FC_FN(tile_epilogue)(j, c_lo, c_hi, acc, mr, nv);
     if (streams && streams->moments) FC_FN(tile_moments)(streams, acc, mr, nv);
     if (streams && streams->past_cache) {
         UNROLL

@@ -18,7 +18,7 @@ static void FC_FN(shift_pixels)(const fc_shift_job *s, ptrdiff_t q0, ptrdiff_t q
             const ptrdiff_t at = q * s->n + k, left = s->n - k;
             vec sum = s->bias ? load_part((const real *)s->bias + k, left) : splat(0);
             for (ptrdiff_t i = last; i > ended; i--) sum += load(t + (last - i) * back);
-            if (s->relu) sum = relu_vec(sum);
+            sum = FC_FN(finished)(s->epilogue, sum, (real *)s->y + at, at + LANES <= size ? LANES : left);
             if (at + LANES <= size)
                 store((real *)s->y + at, sum);
             else
@@ -30,7 +30,7 @@ static void FC_FN(shift_pixels)(const fc_shift_job *s, ptrdiff_t q0, ptrdiff_t q
 /* Pixels that take all `taps` products, whole vectors; y and t: of the first. */
 INLINE void FC_FN(shift_inside)(const fc_shift_job *s, real *y, const real *t, ptrdiff_t pixels, const int taps) {
     const ptrdiff_t n = s->n, ld = s->ld, back = n - ld;
-    const int relu = s->relu;
+    const fc_epilogue *e = s->epilogue;
     for (ptrdiff_t k = 0; k < n; k += LANES) {
         const vec start = s->bias ? load_part((const real *)s->bias + k, n - k) : splat(0);
         for (ptrdiff_t q = 0; q < pixels; q++) {
@@ -38,7 +38,7 @@ INLINE void FC_FN(shift_inside)(const fc_shift_job *s, real *y, const real *t, p
             vec sum = start;
             UNROLL
             for (int i = 0; i < taps; i++) sum += load(p + i * back);
-            sum = relu ? relu_vec(sum) : sum;
+            sum = FC_FN(finished)(e, sum, y + q * n + k, n <= LANES ? LANES : n - k);
             /* a part: the first channels of the next pixel may stand there already */
             if (n <= LANES)
                 store(y + q * n, sum);
@@ -88,7 +88,7 @@ INLINE vec FC_FN(moved)(vec a, vec b, ivec at) {
  * stored and leaves, and a new one enters behind the last, with the bias. */
 INLINE void FC_FN(slide)(const fc_slide_job *s, const int rows, const int nv) {
     const ptrdiff_t n = s->n, stay = (s->taps - 1) * n, size = s->ow * n, kseg = s->kseg, nseg = s->nseg, ldb = s->ldb;
-    const int relu = s->relu;
+    const fc_epilogue *e = s->epilogue;
     vec acc[FC_MR / 2][2], start[2], enter = splat(0);
     ivec at[2];
     for (ptrdiff_t i = 0; i < nv * LANES; i++) {
@@ -121,10 +121,10 @@ INLINE void FC_FN(slide)(const fc_slide_job *s, const int rows, const int nv) {
         real *y = (real *)s->y + to;
         if (to >= 0 && to + LANES <= size) {
             UNROLL
-            for (int r = 0; r < rows; r++) store(y + r * s->y_row, relu ? relu_vec(acc[r][0]) : acc[r][0]);
+            for (int r = 0; r < rows; r++) store(y + r * s->y_row, FC_FN(finished)(e, acc[r][0], y + r * s->y_row, LANES));
         } else if (to >= 0) {
             UNROLL
-            for (int r = 0; r < rows; r++) store_part(y + r * s->y_row, relu ? relu_vec(acc[r][0]) : acc[r][0], n);
+            for (int r = 0; r < rows; r++) store_part(y + r * s->y_row, FC_FN(finished)(e, acc[r][0], y + r * s->y_row, n), n);
         }
         UNROLL
         for (int r = 0; r < rows; r++) {
@@ -157,7 +157,8 @@ static void FC_FN(slide_rows)(const fc_slide_job *s) {
     for (ptrdiff_t r = 0; r < s->n_rows; r++)
         for (ptrdiff_t q = 0; q < early; q++) {
             const vec bias = s->bias ? load_part(s->bias, s->n) : splat(0);
-            store_part((real *)s->y + r * s->y_row + q * s->n, s->relu ? relu_vec(bias) : bias, s->n);
+            real *y = (real *)s->y + r * s->y_row + q * s->n;
+            store_part(y, FC_FN(finished)(s->epilogue, bias, y, s->n), s->n);
         }
     if (s->taps * s->n > LANES)
         FC_FN(slide_wide)(s);

@@ -8,9 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What becomes of a result before it is stored: min(max(v + residual, low), high); NaN stays NaN. */
+typedef struct {
+    ptrdiff_t away; /* bytes from an element of the result to its residual */
+    double low, high;
+    int adds, bounds; /* which of the two */
+} fc_epilogue;
+
 /* Output pixels (`rows` image rows of `cols` pixels) times one panel of `n` <= nr output channels:
  *   c[y*c_row + x*ldc + j] (+)= sum_s sum_k a[y*a_row + x*lda + seg[s] + k*ka] * b[(s*kseg + k)*ldb + j]
- * then ReLU if asked; bias[j] is where the sum starts when it does not accumulate. */
+ * then the epilogue unless it is NULL; bias[j] is where the sum starts when it does not accumulate. */
 typedef struct {
     void *c;
     const void *a, *b, *bias; /* bias may be NULL; it is not read when accumulating */
@@ -18,7 +25,8 @@ typedef struct {
     ptrdiff_t nseg, kseg;
     ptrdiff_t rows, cols, n;
     ptrdiff_t c_row, ldc, a_row, lda, ka, ldb;
-    int accumulate, relu;
+    int accumulate;
+    const fc_epilogue *epilogue;
 } fc_tile_job;
 
 /* Winograd F(4x4,3x3) on the points 0, +-a, +-b, infinity: what the transforms need, see kernels/winograd.py. */
@@ -210,7 +218,8 @@ typedef struct {
     const void *const *ahead; /* n_ahead rows of the source to fetch for the next row of outputs */
     ptrdiff_t n_ahead;
     void *moments; /* NULL, or of each nr channels from `first` on: centre, sums of distances from it, sums of their squares */
-    int near, relu;
+    const fc_epilogue *epilogue; /* or NULL */
+    int near;
     int fresh; /* the row starts the sums */
     int past_cache; /* y is aligned to a vector, a pixel is a multiple of the lanes, and y too large for caches */
 } fc_depthwise_job;
@@ -233,7 +242,7 @@ typedef struct {
     const void *const *rows; /* [n_rows][nseg] rows of `width` pixels of kseg channels */
     const void *b, *bias; /* bias may be NULL */
     ptrdiff_t n_rows, ow, n, width, taps, first, nseg, kseg, ldb, y_row;
-    int relu;
+    const fc_epilogue *epilogue; /* or NULL */
 } fc_slide_job;
 
 /* A row of `ow` pixels of n channels from `width` rows of products, which are `taps` neighbouring pixels each; see shift.h. */
@@ -242,7 +251,7 @@ typedef struct {
     const void *t, *bias; /* bias may be NULL */
     ptrdiff_t ow, n, width, ld, taps;
     ptrdiff_t first, step; /* product i, j belongs to pixel i * step + first + j */
-    int relu;
+    const fc_epilogue *epilogue; /* or NULL */
 } fc_shift_job;
 
 /* Outputs first <= i < last of an axis come from place start + step * i of the source; step is 1 or -1. */
@@ -298,8 +307,8 @@ typedef struct {
                             ptrdiff_t s_s, ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*square_product)(void *c, const void *a, const void *b, ptrdiff_t ldb, ptrdiff_t rows);
-    void (*winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments, const fc_winograd_block *blk,
-                            const fc_winograd_points *p);
+    void (*winograd_output)(void *y, const void *m, const void *bias, const fc_epilogue *e, void *moments,
+                            const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_dw)(void *panel, ptrdiff_t panel_tap, const void *m, ptrdiff_t m_slice, ptrdiff_t count, ptrdiff_t width,
                         const fc_winograd_points *p);

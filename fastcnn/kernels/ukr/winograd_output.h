@@ -79,9 +79,9 @@ INLINE void FC_FN(winograd_tile_moments)(real *acc, const real *y, const fc_wino
 
 /* One tile and one vector of channels; `next` is how far the tile that follows stands from it. A whole tile that does not
  * open its part adds its moments from registers: what was just stored is slow to come back. */
-INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int relu, const fc_winograd_block *blk, ptrdiff_t next,
-                                        ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, real *acc, const int sums,
-                                        const int ny, const int nx) {
+INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, const fc_epilogue *e, const fc_winograd_block *blk,
+                                        ptrdiff_t next, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t n, real a, real b, real *acc,
+                                        const int sums, const int ny, const int nx) {
     const FC_FN(steps) line = FC_FN(steps_of)(6 * blk->slice), row = FC_FN(steps_of)(blk->row_stride);
     const FC_FN(steps) pixel = FC_FN(steps_of)(blk->pixel_stride);
     const vec centre = sums ? load(acc) : splat(0);
@@ -117,8 +117,11 @@ INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int rel
         UNROLL
         for (int k = 0; k < nx - 2; k++) {
             out[k] += add;
-            if (relu) out[k] = relu_vec(out[k]);
-            if (k < cols) store_part(FC_FN(step)(y + i * blk->row_stride, pixel, k), out[k], n);
+            if (k < cols) {
+                real *to = FC_FN(step)(y + i * blk->row_stride, pixel, k);
+                out[k] = FC_FN(finished)(e, out[k], to, n);
+                store_part(to, out[k], n);
+            }
             out[k] -= centre;
         }
         if (sums) {
@@ -133,7 +136,7 @@ INLINE void FC_FN(winograd_output_tile)(real *y, const real *m, vec add, int rel
     }
 }
 
-INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, int relu, real *moments,
+INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bias, const fc_epilogue *e, real *moments,
                                         const fc_winograd_block *blk, const fc_winograd_points *p, ptrdiff_t first,
                                         ptrdiff_t stop, const int ny, const int nx) {
     const real a = (real)p->a, b = (real)p->b;
@@ -151,18 +154,18 @@ INLINE void FC_FN(winograd_output_kind)(real *y_, const real *m_, const real *bi
             const int whole = rows == ny - 2 && cols == nx - 2 && left >= LANES, opens = acc && at.opens;
             const vec add = bias ? load_part(bias + c, left) : splat(0);
             if (whole && acc && !opens)
-                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, acc, 1, ny, nx);
+                FC_FN(winograd_output_tile)(y, m, add, e, blk, next, ny - 2, nx - 2, LANES, a, b, acc, 1, ny, nx);
             else if (whole)
-                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, ny - 2, nx - 2, LANES, a, b, NULL, 0, ny, nx);
+                FC_FN(winograd_output_tile)(y, m, add, e, blk, next, ny - 2, nx - 2, LANES, a, b, NULL, 0, ny, nx);
             else
-                FC_FN(winograd_output_tile)(y, m, add, relu, blk, next, rows, cols, left, a, b, NULL, 0, ny, nx);
+                FC_FN(winograd_output_tile)(y, m, add, e, blk, next, rows, cols, left, a, b, NULL, 0, ny, nx);
             if (acc && (opens || !whole)) FC_FN(winograd_tile_moments)(acc, y, blk, rows, cols, left, opens);
         }
     }
 }
 
 /* y = A^T m A (+ bias, ReLU) for the channels of one panel, clipped to the image; moments[part][3][NR] of y unless NULL. */
-static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, int relu, void *moments,
+static void FC_FN(winograd_output)(void *y, const void *m, const void *bias, const fc_epilogue *e, void *moments,
                                    const fc_winograd_block *blk, const fc_winograd_points *p) {
-    FC_EACH_KIND(FC_FN(winograd_output_kind), y, m, bias, relu, moments, blk, p);
+    FC_EACH_KIND(FC_FN(winograd_output_kind), y, m, bias, e, moments, blk, p);
 }
