@@ -40,6 +40,7 @@ NOT_OPS = {
     "comparison": "results without gradient",
     "losses": "what the losses share",
     "methods": "operators of Tensor",
+    "bounds": "activations in the store of a product",
     "normalisation": "what the norms share",
     "operands": "checks and type rules",
     "resampling": "tables of interpolation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..errors import DtypeError
-from .fusion import conv_norm, fuses, measures, norm_activation, pooled_first, pools, unseen
+from .fusion import conv_norm, fuses, measures, norm_activation, pooled_first, pools, stored_ceiling, unseen
 from .module import Module
 
 
@@ -74,8 +74,8 @@ class _Numbered(Module):
 class Sequential(_Numbered):
     """Modules applied one after the other.
 
-    A ReLU or ReLU6 after a BatchNorm2d runs in the same pass over memory, and so does a MaxPool2d after the two; in training a
-    Conv2d before it takes its statistics.
+    A ReLU or ReLU6 after a BatchNorm2d, a Conv2d or a Linear runs in the same pass over memory, and so does a MaxPool2d after
+    BatchNorm2d and activation; in training a Conv2d before a BatchNorm2d takes its statistics.
     Before another MaxPool2d it changes places with it, unless a hook looks at one of them: the same values, fewer to compute.
 
     Parameters
@@ -114,7 +114,9 @@ def _run(modules: list[Module], x, residual=None):
         i += conv is not None
         module, after = modules[i], modules[i + 1] if i + 1 < len(modules) else None
         if conv is None and not fuses(module):
-            x, i = module(x), i + 1
+            ceiling = stored_ceiling(module, after)
+            x = module(x) if ceiling is None else module(x, ceiling=ceiling)
+            i += 1 + (ceiling is not None)
             continue
         activation = after if after is not None and fuses(module, after) else None
         added = residual if after is None else None

@@ -72,7 +72,7 @@ class Conv2d(Module):
         self.weight = Parameter(init.default_weight((self.out_channels, self.in_channels // self.groups, *self.kernel_size)))
         self.bias = Parameter(init.default_bias(self.weight)) if bias else None
 
-    def forward(self, x, moments=None):
+    def forward(self, x, moments=None, ceiling=None):
         return conv2d(
             x,
             self.weight,
@@ -83,6 +83,7 @@ class Conv2d(Module):
             groups=self.groups,
             algorithm=self.algorithm,
             moments=moments,
+            ceiling=ceiling,
         )
 
     def plan(self, x, measure: bool = True) -> Plan:

@@ -6,6 +6,7 @@ from ..autograd import is_grad_enabled
 from ..ops.operands import Moments
 from .activation import ReLU, ReLU6
 from .conv import Conv2d
+from .linear import Linear
 from .module import Module
 from .norm import BatchNorm2d
 from .pooling import MaxPool2d
@@ -45,11 +46,23 @@ def pools(norm: Module, activation: Module | None, pool: Module | None) -> bool:
     return few and pool.dilation in (1, (1, 1)) and unseen(pool) and fuses(norm, activation)
 
 
+def stored_ceiling(product: Module, activation: Module | None) -> float | None:
+    """The upper bound of an activation that a convolution or linear layer applies in its store, None where it does not.
+
+    The conditions are those of `fuses`.
+    """
+    if type(product) not in (Conv2d, Linear) or activation is None or type(activation) not in CEILINGS:
+        return None
+    quiet = unseen(product) and unseen(activation) and (product.training or not is_grad_enabled())
+    return CEILINGS[type(activation)] if quiet else None
+
+
 def pooled_first(modules: list[Module]) -> list[Module]:
     """Exchange each ReLU or ReLU6 with the max-pooling behind it where nobody looks: the same values from fewer elements.
 
     The largest of a window is the largest after the activation too, and where it is cut the gradient is zero at any of its
-    places. A NaN wins either way. Not behind a BatchNorm2d, which takes the activation into its own pass.
+    places. A NaN wins either way. Not behind a BatchNorm2d, which takes the activation into its own pass, nor behind what takes
+    it into its store where there will be no gradient, whose mask would cost a pass over all elements.
     """
     order = list(modules)
     for i in range(len(order) - 1):
@@ -59,6 +72,7 @@ def pooled_first(modules: list[Module]) -> list[Module]:
             and type(activation) in CEILINGS
             and pool.dilation in (1, (1, 1))  # a dilated window may have no tap: -inf, which the activation must not see
             and not (i and isinstance(order[i - 1], BatchNorm2d))
+            and not (i and not is_grad_enabled() and stored_ceiling(order[i - 1], activation) is not None)
             and unseen(activation)
             and unseen(pool)
         ):

@@ -30,8 +30,8 @@ class Linear(Module):
         self.weight = Parameter(init.default_weight((self.out_features, self.in_features)))
         self.bias = Parameter(init.default_bias(self.weight)) if bias else None
 
-    def forward(self, x):
-        return linear(x, self.weight, self.bias)
+    def forward(self, x, ceiling=None):
+        return linear(x, self.weight, self.bias, ceiling=ceiling)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -8,13 +8,16 @@ from ..autograd import Tensor, record
 from ..errors import ShapeError
 from ..kernels import select as kernels
 from ..shapes import conv2d_case
+from .bounds import activation_bounds, activation_gradient
 from .operands import float_tensor, same_dtype
 
 # Checking a geometry costs as much as a small convolution; a network repeats a few.
 _known_case = lru_cache(maxsize=4096, typed=True)(conv2d_case)
 
 
-def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto", moments=None) -> Tensor:
+def conv2d(
+    x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, algorithm="auto", moments=None, ceiling=None
+) -> Tensor:
     """Return y[n, o, i, j] = bias[o] + sum over c, r, s of x[n, c, i sh + r dh - ph, j sw + s dw - pw] weight[o, c, r, s].
 
     Parameters
@@ -34,6 +37,8 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, a
         much as direct.
     moments : Moments, optional
         Filled with the statistics of the result, where the algorithm can take them while it stores it: for `batch_norm`.
+    ceiling : float, optional
+        inf: ReLU of the result, 6: ReLU6, while it is stored.
 
     Returns
     -------
@@ -64,22 +69,28 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, a
                 f"conv2d: bias must have shape ({case.co},), got bias.shape={bias.data.shape} "
                 f"(x.shape={x.data.shape}, weight.shape={weight.data.shape})"
             )
-    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, case, algorithm, moments)
+    bounds = None if ceiling is None else activation_bounds("conv2d", ceiling)
+    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, case, algorithm, moments, bounds)
     return record("conv2d", (x, weight, bias), y, _backward, saved, case)
 
 
-def _forward(x, w, b, case, algorithm="auto", moments=None):
+def _forward(x, w, b, case, algorithm="auto", moments=None, bounds=None):
     x = kernels.to_channels_last(x)
-    if moments is None:
+    if moments is not None:
+        y, moments.values = kernels.conv2d_forward_moments(x, w, b, case, algorithm)
+    elif bounds is None:
         y = kernels.conv2d_forward(x, w, b, case, algorithm=algorithm)
     else:
-        y, moments.values = kernels.conv2d_forward_moments(x, w, b, case, algorithm)
-    return y, (x, w, algorithm)
+        y = kernels.conv2d_forward(x, w, b, case, algorithm=algorithm, bounds=bounds)
+        return y, (x, w, algorithm, y, bounds)
+    return y, (x, w, algorithm, None, None)
 
 
 def _backward(dy, saved, case, needs):
-    x, w, algorithm = saved
+    x, w, algorithm, y, bounds = saved
     dy = kernels.to_channels_last(dy)
+    if y is not None:
+        dy = activation_gradient(dy, y, bounds)
     return (
         kernels.conv2d_backward_data(dy, w, case, algorithm=algorithm) if needs[0] else None,
         kernels.conv2d_backward_weight(dy, x, case, algorithm=algorithm) if needs[1] else None,

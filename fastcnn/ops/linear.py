@@ -5,10 +5,11 @@ from __future__ import annotations
 from ..autograd import Tensor, record
 from ..errors import ShapeError
 from ..kernels import select as kernels
+from .bounds import activation_bounds, activation_gradient
 from .operands import as_rows, float_tensor, same_dtype, sum_to
 
 
-def linear(x, weight, bias=None) -> Tensor:
+def linear(x, weight, bias=None, *, ceiling=None) -> Tensor:
     """Return x @ weight.T + bias.
 
     Parameters
@@ -17,6 +18,8 @@ def linear(x, weight, bias=None) -> Tensor:
         float32 or float64.
     weight : Tensor or array_like, (out_features, in_features)
     bias : Tensor or array_like, (out_features,), optional
+    ceiling : float, optional
+        inf: ReLU of the result, 6: ReLU6, while it is stored.
 
     Returns
     -------
@@ -24,8 +27,8 @@ def linear(x, weight, bias=None) -> Tensor:
 
     Raises
     ------
-    ShapeError, DtypeError
-        If sizes or dtypes do not agree.
+    ShapeError, DtypeError, ArgumentError
+        If sizes or dtypes do not agree, or the ceiling is another.
     """
     x = float_tensor("linear", "x", x)
     weight = same_dtype("linear", x, "weight", weight)
@@ -42,18 +45,23 @@ def linear(x, weight, bias=None) -> Tensor:
                 f"linear: bias must have shape {w_shape[:1]}, got bias.shape={bias.data.shape} "
                 f"(x.shape={x_shape}, weight.shape={w_shape})"
             )
-    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data)
+    bounds = None if ceiling is None else activation_bounds("linear", ceiling)
+    y, saved = _forward(x.data, weight.data, None if bias is None else bias.data, bounds)
     return record("linear", (x, weight, bias), y, _backward, saved)
 
 
-def _forward(x, w, b):
-    y = kernels.gemm(as_rows(x), w.T, b)
-    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0]), (x, w)
+def _forward(x, w, b, bounds=None):
+    rows = as_rows(x)
+    y = kernels.gemm(rows, w.T, b) if bounds is None else kernels.gemm(rows, w.T, b, bounds=bounds)
+    result = y if x.ndim == 2 else y.reshape(*x.shape[:-1], w.shape[0])
+    return result, (x, w, None if bounds is None else y, bounds)
 
 
 def _backward(dy, saved, case, needs):
-    x, w = saved
+    x, w, y, bounds = saved
     dy = as_rows(dy)
+    if y is not None:
+        dy = activation_gradient(dy, y, bounds)
     return (
         kernels.gemm(dy, w).reshape(x.shape) if needs[0] else None,
         kernels.gemm(dy.T, as_rows(x)) if needs[1] else None,
