@@ -1,6 +1,6 @@
 # kernels.conv2d_winograd: what forward and the weight gradient share.
 
-from fastcnn.kernels.micro cimport fc_winograd_block, fc_winograd_points, fc_winograd_tile
+from fastcnn.kernels.micro cimport fc_streams, fc_winograd_block, fc_winograd_points, fc_winograd_tile
 
 cdef fc_winograd_points POINTS
 
@@ -11,6 +11,8 @@ cdef struct Tiling:
 cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t pad_top,
                        Py_ssize_t pad_left) noexcept nogil
 cdef Tiling tiling(Py_ssize_t height, Py_ssize_t width) noexcept nogil
+cdef void look_ahead(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g, Py_ssize_t lines,
+                     Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,
                     Py_ssize_t count) noexcept nogil
 

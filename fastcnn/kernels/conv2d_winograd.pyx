@@ -5,8 +5,9 @@ group of panels (nr output channels each) times a share of the tiles, and transf
 no L3 pay more for a line that both touch than for transforming it twice. Two schedules: fused, where a block of tiles stays in L2
 through products and output transform; and stationary, for large weights and few tiles, where a panel of weights is transformed,
 meets all tiles of the share, and is forgotten. [Lavin2015], [Jia2018]. Backward-data is forward with rotated, transposed weights.
-Sides that are no multiple of 4 end in tiles of three outputs, which need fewer products. An element's sum has one order, whatever
-the schedule, the blocks and the threads. Inf and NaN spread over their tile.
+While a block's products are made, what the transforms of the next will touch is fetched. Sides that are no multiple of 4 end in
+tiles of three outputs, which need fewer products. An element's sum has one order, whatever the schedule, the blocks and the
+threads. Inf and NaN spread over their tile.
 """
 
 cimport numpy as cnp
@@ -21,13 +22,14 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_epilogue, fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
+from fastcnn.kernels.micro cimport fc_epilogue, fc_streams, fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 from fastcnn.kernels.moments cimport Moments, ask, finish, merge, room
 
 cnp.import_array()
 
 cdef enum:
-    FUSED_BYTES = 200 * 1024   # transformed tiles of a block: with products and weights in flight they fill a 1 MiB L2
+    # Transformed tiles of a block: with products, images of this block and the next, and weights in flight they fill a 1 MiB L2.
+    FUSED_BYTES = 128 * 1024
     WIDE_TILES = 64            # tiles of a block when the weights stream from memory
     LARGE_WEIGHTS = 8 << 20    # transformed weights of a thread beyond this: transform a panel where it is used
     HUGE_WEIGHTS = 16 << 20    # they leave L3 too
@@ -81,7 +83,7 @@ cdef void transform_weights(const fc_ukr *u, const Winograd *p, char *out, Py_ss
 
 
 cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, const Py_ssize_t *start, const char *weights,
-                   Py_ssize_t panel) noexcept nogil:
+                   Py_ssize_t panel, fc_streams *ahead) noexcept nogil:
     """m[xi][t] = v[xi][t] times the panel of weights[xi], for 36 slices and the tiles that have them."""
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0, xi, first
@@ -102,15 +104,15 @@ cdef void multiply(const fc_ukr *u, const Winograd *p, char *m, const char *v, c
         job.b = weights + xi * p.u_slice * u.item
         job.c = m + (xi * p.m_slice + first * p.m_row) * u.item
         if p.depth == u.lanes and p.m_row == u.lanes:
-            u.square_product(job.c, job.a, job.b, u.nr, job.cols)
+            u.square_product(job.c, job.a, job.b, u.nr, job.cols, ahead)
         elif job.cols > 0:
-            u.tile_rows(&job)
+            u.tile_rows_streamed(&job, ahead)
 
 
 cdef void finish_panel(const fc_ukr *u, const Winograd *p, fc_winograd_block *result, char *sums, char *m, const char *v,
-                       const char *weights, Py_ssize_t panel) noexcept nogil:
+                       const char *weights, Py_ssize_t panel, fc_streams *ahead) noexcept nogil:
     """Products and output transform of one panel for the tiles of a block."""
-    multiply(u, p, m, v, result.start, weights, panel)
+    multiply(u, p, m, v, result.start, weights, panel, ahead)
     result.channels = min(u.nr, p.n_out - panel * u.nr)
     u.winograd_output(p.dst + panel * u.nr * u.item, m, p.bias + panel * u.nr * u.item if p.bias != NULL else NULL,
                       asked(&p.epilogue), sums if p.moments.out != NULL else NULL, result, &POINTS)
@@ -143,29 +145,36 @@ cdef void store_moments(const fc_ukr *u, const Winograd *p, const char *sums, co
 
 
 cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t c0,
-                         Py_ssize_t c1) noexcept nogil:
-    """Chunks c0..c1 times panels p0..p1, whose transformed weights stand in scratch unless they are to be made one by one."""
+                         Py_ssize_t c1, Py_ssize_t c2) noexcept nogil:
+    """Chunks c0..c1 times panels p0..p1, whose transformed weights stand in scratch unless they are to be made one by one.
+
+    What chunks c1..c2 will read and write is fetched meanwhile: the products leave memory idle, the transforms wait for it.
+    """
     cdef fc_winograd_block source = p.image
     cdef fc_winograd_block result = p.result
     cdef fc_winograd_tile *tiles = <fc_winograd_tile *>scratch
-    cdef Py_ssize_t panel, first = c0 * p.tiles // p.chunks
+    cdef fc_streams ahead
+    cdef Py_ssize_t panel, first = c0 * p.tiles // p.chunks, stop = c1 * p.tiles // p.chunks, calls
     cdef char *sums = scratch + p.list_bytes
     cdef double *counts = <double *>(sums + p.run * 3 * u.nr * u.item)
     cdef char *v = sums + p.sum_bytes
     cdef char *m = v + 36 * p.v_slice * u.item
     cdef char *weights = m + 36 * p.m_slice * u.item
-    lay_tiles(&p.tiling, tiles, source.start, first, c1 * p.tiles // p.chunks - first)
+    lay_tiles(&p.tiling, tiles, source.start, first, stop - first)
     if p.moments.out != NULL:
         name_chunks(p, tiles, source.start, counts, c0, c1)
     memcpy(result.start, source.start, sizeof(source.start))
     source.tiles = result.tiles = tiles
     u.winograd_input(v, p.src, &source, &POINTS)
+    calls = (p1 - p0) * 36 * ((source.start[4] + u.mr - 1) // u.mr)
+    look_ahead(&ahead, 0, p.src, &p.image, &p.tiling, 6 - p.image.pad_top, stop, c2 * p.tiles // p.chunks, u.item, calls)
+    look_ahead(&ahead, 1, p.dst, &p.result, &p.tiling, 4, stop, c2 * p.tiles // p.chunks, u.item, calls)
     for panel in range(p0, p1):
         if p.stationary:
             transform_weights(u, p, weights, panel)
-            finish_panel(u, p, &result, sums, m, v, weights, panel)
+            finish_panel(u, p, &result, sums, m, v, weights, panel, &ahead)
         else:
-            finish_panel(u, p, &result, sums, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
+            finish_panel(u, p, &result, sums, m, v, weights + (panel - p0) * p.depth * u.nr * u.item, panel, &ahead)
         if p.moments.out != NULL:
             store_moments(u, p, sums, counts, c0, c1, panel)
 
@@ -182,7 +191,8 @@ cdef void convolve_part(const fc_ukr *u, const Winograd *p, char *scratch, Py_ss
             transform_weights(u, p, weights + (panel - p0) * p.depth * u.nr * u.item, panel)
     for i in range(blocks):
         at = i * count // blocks
-        convolve_block(u, p, scratch, p0, p1, first + at, first + (i + 1) * count // blocks)
+        convolve_block(u, p, scratch, p0, p1, first + at, first + (i + 1) * count // blocks,
+                       first + min(i + 2, blocks) * count // blocks)
     fc_restore(floats)
 
 
@@ -274,6 +284,21 @@ cdef inline void next_tile(const Tiling *g, Py_ssize_t *sample, Py_ssize_t *ty, 
         if ty[0] * g.across == g.per_image:
             ty[0] = 0
             sample[0] += 1
+
+
+cdef Py_ssize_t lines_until(const fc_winograd_block *blk, const Tiling *g, Py_ssize_t tile, Py_ssize_t lines) noexcept nogil:
+    """Elements of the images before the end of so many lines, the first of them that of the outputs of a tile."""
+    cdef Py_ssize_t ty = tile % g.per_image // g.across
+    return tile // g.per_image * blk.batch_stride + min(3 * ty + min(ty, g.tall) + lines, blk.height) * blk.row_stride
+
+
+cdef void look_ahead(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g, Py_ssize_t lines,
+                     Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil:
+    """Let stream i fetch, in so many calls, the `lines` lines of each of the tiles first..stop unless a tile before has them."""
+    cdef Py_ssize_t begin = lines_until(blk, g, first - 1, lines) * item, end = lines_until(blk, g, stop - 1, lines) * item
+    ahead.past_cache, ahead.fresh, ahead.moments = 0, 0, NULL
+    ahead.at[i], ahead.end[i] = data + begin, data + end
+    ahead.step[i] = ((end - begin) // calls + 64) // 64 * 64
 
 
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,

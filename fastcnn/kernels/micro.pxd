@@ -238,7 +238,8 @@ cdef extern from "ukr.h" nogil:
         void winograd_weight(void *u, Py_ssize_t u_slice, const void *w, Py_ssize_t s_out, Py_ssize_t s_in, Py_ssize_t s_r,
                              Py_ssize_t s_s, Py_ssize_t n, Py_ssize_t depth, const fc_winograd_points *p) noexcept nogil
         void winograd_input(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
-        void square_product(void *c, const void *a, const void *b, Py_ssize_t ldb, Py_ssize_t rows) noexcept nogil
+        void square_product(void *c, const void *a, const void *b, Py_ssize_t ldb, Py_ssize_t rows,
+                            fc_streams *streams) noexcept nogil
         void winograd_output(void *y, const void *m, const void *bias, const fc_epilogue *e, void *moments,
                              const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil

@@ -306,7 +306,7 @@ typedef struct {
     void (*winograd_weight)(void *u, ptrdiff_t u_slice, const void *w, ptrdiff_t s_out, ptrdiff_t s_in, ptrdiff_t s_r,
                             ptrdiff_t s_s, ptrdiff_t n, ptrdiff_t depth, const fc_winograd_points *p);
     void (*winograd_input)(void *v, const void *x, const fc_winograd_block *blk, const fc_winograd_points *p);
-    void (*square_product)(void *c, const void *a, const void *b, ptrdiff_t ldb, ptrdiff_t rows);
+    void (*square_product)(void *c, const void *a, const void *b, ptrdiff_t ldb, ptrdiff_t rows, fc_streams *streams);
     void (*winograd_output)(void *y, const void *m, const void *bias, const fc_epilogue *e, void *moments,
                             const fc_winograd_block *blk, const fc_winograd_points *p);
     void (*winograd_dy)(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p);

@@ -15,7 +15,7 @@ INLINE void FC_FN(square_rows)(real *c, const real *a, const vec b[FC_FN(lanes)]
 }
 
 /* c[t][i] = sum_k a[t][k] * b[k*ldb + i] for rows of `lanes` elements; c is not a. */
-static void FC_FN(square_product)(void *c_, const void *a_, const void *b_, ptrdiff_t ldb, ptrdiff_t rows) {
+static void FC_FN(square_product)(void *c_, const void *a_, const void *b_, ptrdiff_t ldb, ptrdiff_t rows, fc_streams *streams) {
     real *c = c_;
     const real *a = a_;
     vec b[FC_FN(lanes)];
@@ -23,7 +23,10 @@ static void FC_FN(square_product)(void *c_, const void *a_, const void *b_, ptrd
     for (int k = 0; k < FC_FN(lanes); k++) b[k] = load((const real *)b_ + k * ldb);
     const int width = FC_MR < 8 ? 4 : 8;
     ptrdiff_t t = 0;
-    for (; t + width <= rows; t += width) FC_FN(square_rows)(c + t * LANES, a + t * LANES, b, width);
+    for (; t + width <= rows; t += width) {
+        if (streams) FC_FN(fetch)(streams);
+        FC_FN(square_rows)(c + t * LANES, a + t * LANES, b, width);
+    }
     if (t < rows && rows >= width)
         FC_FN(square_rows)(c + (rows - width) * LANES, a + (rows - width) * LANES, b, width);
     else
