@@ -43,6 +43,7 @@ EXTENSIONS = {
     f"{KERNELS}/max_pool2d": [],
     f"{KERNELS}/avg_pool2d": [],
     f"{KERNELS}/cross_entropy": [],
+    f"{KERNELS}/soft_cross_entropy": [],
     f"{KERNELS}/update": [],
     f"{KERNELS}/clip": [],
     f"{KERNELS}/moments": [],

@@ -121,6 +121,10 @@ def _cross_entropy(rng):
     return _size(rng, low=0), _size(rng, low=1, high=65), _small(rng, 0, 1) / 10
 
 
+def _soft_cross_entropy(rng):
+    return (*_cross_entropy(rng), bool(rng.random() < 0.5), str(rng.choice(("none", "sum", "mean"))), bool(rng.random() < 0.5))
+
+
 def _softmax(rng):
     return _size(rng, low=0), _size(rng, low=1, high=65), bool(rng.random() < 0.5)
 
@@ -158,6 +162,7 @@ FAMILIES = {
     "loss": _loss,
     "layer_norm": _layer_norm,
     "cross_entropy": _cross_entropy,
+    "soft_cross_entropy": _soft_cross_entropy,
     "to": _images,
 }
 

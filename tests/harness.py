@@ -144,7 +144,18 @@ def compare(op: str, got: tuple, want: tuple, *, dtype: str, length: int, exact:
 
 
 # Beginnings of the names of operations.
-FLUSHING = ("activation_", "cross_entropy_", "conv2d_", "gemm", "batch_norm_", "group_norm_", "layer_norm_", "softmax_", "loss_")
+FLUSHING = (
+    "activation_",
+    "cross_entropy_",
+    "soft_cross_entropy_",
+    "conv2d_",
+    "gemm",
+    "batch_norm_",
+    "group_norm_",
+    "layer_norm_",
+    "softmax_",
+    "loss_",
+)
 
 
 def flushed(values):

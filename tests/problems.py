@@ -14,12 +14,17 @@ from fastcnn.reference import (
     avg_pool2d,
     batch_norm,
     batch_norm_max_pool2d,
-    cross_entropy,
     group_norm,
     max_pool2d,
-    softmax,
 )
 
+from .loss_arguments import (
+    cross_entropy_backward,
+    loss_backward,
+    soft_cross_entropy_backward,
+    soft_cross_entropy_forward,
+    softmax_backward,
+)
 from .scales import (
     batch_norm_backward_scale,
     batch_norm_forward_scale,
@@ -151,25 +156,8 @@ def _values_per_group(case) -> int:
     return max(channels // groups, batch, 1) * int(np.prod(pixels))
 
 
-def _softmax_backward(case, draw):
-    *shape, logarithm = case
-    return draw(shape), softmax.softmax_forward(draw(shape), logarithm), logarithm
-
-
-def _loss_backward(case, draw):
-    kind, p, factor, reduction, shape = case
-    return draw(shape if reduction == "none" else ()), draw(shape), draw(shape), kind, p, factor, reduction
-
-
 def _values_per_channel(shape) -> int:
     return max(int(np.prod(shape)) // shape[1], 1)
-
-
-def _cross_entropy_backward(case, draw):
-    samples, classes, smoothing = case
-    target = draw.labels(samples, classes)
-    _, probs = cross_entropy.cross_entropy_forward(draw((samples, classes)), target)
-    return draw((samples,)), probs, target, smoothing
 
 
 PROBLEMS: dict[str, Problem] = {
@@ -271,14 +259,14 @@ PROBLEMS: dict[str, Problem] = {
     "softmax_forward": Problem(
         lambda c, draw: (3 * draw(c[:2]), c[2]), lambda c: c[1], scale=lambda length, x, logarithm: (largest(x),)
     ),
-    "softmax_backward": Problem(_softmax_backward, lambda c: c[1], scale=lambda length, dy, y, logarithm: (largest(dy),)),
+    "softmax_backward": Problem(softmax_backward, lambda c: c[1], scale=lambda length, dy, y, logarithm: (largest(dy),)),
     "loss_forward": Problem(
         lambda c, draw: (draw(c[4]), draw(c[4]), *c[:4]),
         lambda c: max(int(np.prod(c[4])), 1) if c[3] != "none" else 1,
         scale=loss_scale,
     ),
     "loss_backward": Problem(
-        _loss_backward,
+        loss_backward,
         lambda c: 1,
         scale=lambda length, dy, x, target, *_: (2 * (largest(x) + largest(target) + 1) * largest(dy) / max(x.size, 1),),
     ),
@@ -288,9 +276,24 @@ PROBLEMS: dict[str, Problem] = {
         scale=lambda length, logits, *_: (largest(logits),),
     ),
     "cross_entropy_backward": Problem(
-        _cross_entropy_backward,
+        cross_entropy_backward,
         lambda c: c[1],
         scale=lambda length, dloss, *_: (largest(dloss),),
+    ),
+    "soft_cross_entropy_forward": Problem(
+        soft_cross_entropy_forward,
+        lambda c: c[1],
+        scale=lambda length, x, target, weight, smoothing, reduction: (
+            2 * largest(x) * (1 if weight is None else largest(weight)) * (max(len(x), 1) if reduction == "sum" else 1),
+            largest(x),
+        ),
+    ),
+    "soft_cross_entropy_backward": Problem(
+        soft_cross_entropy_backward,
+        lambda c: c[1],
+        scale=lambda length, dloss, x, target, kept, weight, *_: (
+            largest(dloss) * (1 if weight is None else largest(weight)) * largest(x),
+        ),
     ),
     "to_channels_last": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),
     "to_contiguous": Problem(lambda c, draw: (draw(c),), lambda c: 1, _always),

@@ -61,8 +61,7 @@ cdef extern from "ukr.h" nogil:
         double weight
 
     ctypedef struct fc_window_job:
-        void *y
-        void *index
+        void *y, *index
         const void *x
         const fc_span *cols
         fc_span row
@@ -70,9 +69,7 @@ cdef extern from "ukr.h" nogil:
         const void *ahead
         Py_ssize_t ahead_size
         int wide_index
-        const void *mean
-        const void *scale
-        const void *shift
+        const void *mean, *scale, *shift
         void *winners
         double ceiling
 
@@ -81,8 +78,7 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_move_job:
         void *y
-        const void *x
-        const void *blank
+        const void *x, *blank
         fc_places rows, cols
         Py_ssize_t oh, ow, iw, size
 
@@ -91,8 +87,7 @@ cdef extern from "ukr.h" nogil:
         double weight
 
     ctypedef struct fc_resample_job:
-        void *y
-        void *scratch
+        void *y, *scratch
         const void *x
         const fc_source *rows
         const fc_source *cols
@@ -102,8 +97,7 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_spread_job:
         void *dx
-        const void *dy
-        const void *index
+        const void *dy, *index
         const fc_source *rows
         const fc_span *cols
         Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
@@ -111,23 +105,17 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_gather_job:
         void *dx
-        const void *x
-        const void *dy
-        const void *index
+        const void *x, *dy, *index
         const fc_source *rows
         const fc_source *cols
         const Py_ssize_t *start
-        const void *mean
-        const void *scale
-        const void *slope
-        const void *offset
+        const void *mean, *scale, *slope, *offset
         Py_ssize_t n_rows, iw, channels, dy_size
         int wide_index, past_cache
 
     ctypedef struct fc_scatter_job:
         void *dx
-        const void *dy
-        const void *index
+        const void *dy, *index
         const fc_span *rows
         const fc_span *cols
         Py_ssize_t oh, ow, size, channels, first, last, row, step_y, step_x, kw
@@ -139,24 +127,14 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_activation_job:
         void *out
-        const void *dy
-        const void *x
+        const void *dy, *x
         Py_ssize_t n
         double p, q
         int kind, past_cache
 
     ctypedef struct fc_norm_job:
-        void *out
-        void *scratch
-        const void *x
-        const void *dy
-        const void *y
-        const void *residual
-        const void *mean
-        const void *scale
-        const void *shift
-        const void *slope
-        const void *offset
+        void *out, *scratch
+        const void *x, *dy, *y, *residual, *mean, *scale, *shift, *slope, *offset
         Py_ssize_t width, rows, stride, n
         double ceiling
         int relu, past_cache
@@ -173,24 +151,23 @@ cdef extern from "ukr.h" nogil:
         double p, factor
         int kind
 
+    ctypedef struct fc_soft_job:
+        const void *x, *target, *weight
+        void *kept, *out
+        Py_ssize_t classes
+        double smoothing, dloss
+        int of_target
+
     ctypedef struct fc_run_norm_job:
-        void *out
-        void *mean
-        void *rstd
-        void *dweight
-        void *dbias
-        const void *x
-        const void *dy
-        const void *weight
-        const void *bias
+        void *out, *mean, *rstd, *dweight, *dbias
+        const void *x, *dy, *weight, *bias
         Py_ssize_t rows, groups, n
         double eps
         int past_cache
 
     ctypedef struct fc_depthwise_job:
         void *y
-        const void *w
-        const void *bias
+        const void *w, *bias
         const void *const *rows
         const Py_ssize_t *row_taps
         const Py_ssize_t *cols
@@ -280,6 +257,8 @@ cdef extern from "ukr.h" nogil:
         void run_norm_backward(const fc_run_norm_job *job) noexcept nogil
         void softmax_row(void *y, const void *x, Py_ssize_t n, int logarithm) noexcept nogil
         void softmax_gradient_row(void *dx, const void *dy, const void *y, Py_ssize_t n, int logarithm) noexcept nogil
+        double soft_cross_entropy(const fc_soft_job *job) noexcept nogil
+        void soft_cross_entropy_gradient(const fc_soft_job *job) noexcept nogil
         double loss(const fc_loss_job *job) noexcept nogil
         void loss_gradient(const fc_loss_job *job) noexcept nogil
         double cross_entropy_row(void *probs, const void *logits, Py_ssize_t classes, Py_ssize_t target,

@@ -23,6 +23,7 @@ from ..reference import layout as _layout
 from ..reference import loss as _loss
 from ..reference import max_pool2d as _max
 from ..reference import relu as _relu
+from ..reference import soft_cross_entropy as _soft
 from ..reference import softmax as _softmax
 from . import activation as _act_compiled
 from . import avg_pool2d as _avg_fast
@@ -47,6 +48,7 @@ from . import layout as _layout_compiled
 from . import loss as _loss_compiled
 from . import max_pool2d as _max_compiled
 from . import relu as _relu_compiled
+from . import soft_cross_entropy as _soft_compiled
 from . import softmax as _softmax_compiled
 from .call import with_threads as _with_threads
 from .winograd import gain as winograd_gain
@@ -279,6 +281,12 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "loss_backward": _vector_or_reference(_loss_compiled.loss_backward, _loss.loss_backward, _same_floats),
     "cross_entropy_forward": _vector_or_reference(_ce_compiled.cross_entropy_forward, _ce.cross_entropy_forward),
     "cross_entropy_backward": _vector_or_reference(_ce_compiled.cross_entropy_backward, _ce.cross_entropy_backward, _same_floats),
+    "soft_cross_entropy_forward": _vector_or_reference(
+        _soft_compiled.soft_cross_entropy_forward, _soft.soft_cross_entropy_forward, _same_floats
+    ),
+    "soft_cross_entropy_backward": _vector_or_reference(
+        _soft_compiled.soft_cross_entropy_backward, _soft.soft_cross_entropy_backward, _same_floats
+    ),
     "to_channels_last": _vector_or_reference(_layout_compiled.to_channels_last, _layout.to_channels_last),
     "to_contiguous": _vector_or_reference(_layout_compiled.to_contiguous, _layout.to_contiguous),
 }

@@ -1,13 +1,11 @@
-"""ops.soft_cross_entropy: cross-entropy of probabilities. Kernels: softmax_forward, softmax_backward. Papers: [Szegedy2016]."""
+"""ops.soft_cross_entropy: that of probabilities. Kernels: soft_cross_entropy_forward, _backward. Papers: [Szegedy2016]."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..kernels import select as kernels
-from .losses import alike, checked_reduction, class_axis, class_rows, class_weights, from_class_rows, reduced, share
-from .operands import number
+from .losses import alike, checked_reduction, class_axis, class_rows, class_weights, from_class_rows
+from .operands import number, reshaped
 
 
 def soft_cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0.0) -> Tensor:
@@ -43,27 +41,18 @@ def soft_cross_entropy(x, target, weight=None, *, reduction="mean", label_smooth
 
 def _forward(x, t, w, case):
     reduction, smoothing = case
-    logits, q = class_rows(x), class_rows(t)
-    if smoothing:
-        q = q * q.dtype.type(1 - smoothing) + q.dtype.type(smoothing / q.shape[1])
-    if w is not None:
-        q = q * w
-    log_p = kernels.softmax_forward(logits, True)
-    with np.errstate(invalid="ignore"):
-        each = -np.einsum("ij,ij->i", q, log_p)
-    at = class_axis(x)
-    loss = reduced(each.reshape(x.shape[:at] + x.shape[at + 1 :]), reduction)
-    return loss, (log_p, np.array(q), w, x.shape)
+    logits, target, at = class_rows(x), class_rows(t), class_axis(x)
+    loss, kept = kernels.soft_cross_entropy_forward(logits, target, w, smoothing, reduction)
+    if reduction == "none":
+        loss = loss.reshape(x.shape[:at] + x.shape[at + 1 :])
+    return loss, (logits, target, kept, w, x.shape)
 
 
 def _backward(dy, saved, case, needs):
-    log_p, q, w, shape = saved
+    logits, target, kept, w, shape = saved
     reduction, smoothing = case
-    dloss = share(dy, reduction, len(log_p)).reshape(-1, 1)
-    dx = dt = None
-    if needs[0]:
-        dx = from_class_rows(kernels.softmax_backward(q * -dloss, log_p, True), shape)
-    if needs[1]:
-        dt = log_p * (dloss * dy.dtype.type(smoothing - 1))
-        dt = from_class_rows(dt if w is None else dt * w, shape)
-    return dx, dt
+    args = reshaped(dy, (-1,)) if reduction == "none" else dy, logits, target, kept, w, smoothing, reduction
+    return (
+        from_class_rows(kernels.soft_cross_entropy_backward(*args), shape) if needs[0] else None,
+        from_class_rows(kernels.soft_cross_entropy_backward(*args, True), shape) if needs[1] else None,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .conv2d import CONV2D, CONV2D_BASIC, CONV2D_BLOCKS, CONV2D_CHANNELS, CONV2D_LAYERS, CONV2D_WIDTHS
 from .images import ACTIVATION, BATCH_NORM, GROUP_NORM, IMAGES, LAYER_NORM, RELU
 from .layouts import LAYOUT_ROWS, LAYOUTS, lay
-from .matrices import CROSS_ENTROPY, GEMM, LOSS, SOFTMAX
+from .matrices import CROSS_ENTROPY, GEMM, LOSS, SOFT, SOFTMAX
 from .pool2d import ADAPTIVE, ADAPTIVE_MAX, INTERPOLATE, MAX_POOL2D, NORM_POOL2D, POOL2D
 from .tails import CHANNEL_TAILS
 
@@ -35,6 +35,7 @@ __all__ = [
     "NORM_POOL2D",
     "POOL2D",
     "RELU",
+    "SOFT",
     "SOFTMAX",
     "lay",
 ]
@@ -56,5 +57,6 @@ CASES: dict[str, dict] = {
     **dict.fromkeys(("softmax_forward", "softmax_backward"), SOFTMAX),
     **dict.fromkeys(("loss_forward", "loss_backward"), LOSS),
     **dict.fromkeys(("cross_entropy_forward", "cross_entropy_backward"), CROSS_ENTROPY),
+    **dict.fromkeys(("soft_cross_entropy_forward", "soft_cross_entropy_backward"), SOFT),
     **dict.fromkeys(("to_channels_last", "to_contiguous"), IMAGES),
 }

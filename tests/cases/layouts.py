@@ -21,6 +21,7 @@ LAYOUT_ROWS: dict[str, tuple[str, ...]] = {
     "softmax": ("ten", "log_thousand"),
     "loss": ("square-none-images", "huber-mean-vectors", "logits-sum-images"),
     "cross_entropy": ("ten_smoothed", "thousand"),
+    "soft_cross_entropy": ("ten-none-weighted", "large-mean-plain"),
     "to": ("small", "large"),
 }
 

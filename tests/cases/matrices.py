@@ -48,6 +48,17 @@ LOSS: dict[str, tuple[str, float, float, str, tuple[int, ...]]] = {
     for name, shape in {"images": (2, 5, 7, 3), "vectors": (9, 13), "scalar": (), "large": (3, 7001), "size_0": (0, 3)}.items()
 }
 
+SOFT: dict[str, tuple[int, int, float, bool, str, bool]] = {  # samples, classes, smoothing, weights, reduction, of the target
+    f"{name}-{reduction}-{kind}": (*shape, *options, reduction, kind == "target")
+    for kind, options in (("plain", (0.0, False)), ("smoothed", (0.1, False)), ("weighted", (0.2, True)), ("target", (0.1, True)))
+    for reduction, shapes in {
+        "none": {"ten": (64, 10), "thousand": (9, 1000), "one_class": (5, 1), **{f"classes_{k}": (3, k) for k in range(2, 34)}},
+        "sum": {"two": (33, 2), "batch_0": (0, 10)},
+        "mean": {"large": (601, 100), "one_sample": (1, 10)},
+    }.items()
+    for name, shape in shapes.items()
+}
+
 CROSS_ENTROPY: dict[str, tuple[int, int, float]] = {  # samples, classes, label_smoothing
     "ten": (64, 10, 0.0),
     "ten_smoothed": (64, 10, 0.1),

@@ -114,3 +114,75 @@ static void FC_FN(softmax_gradient_row)(void *dx, const void *dy, const void *y,
     else
         FC_FN(softmax_gradient_as)(dx, dy, y, n, 0);
 }
+
+/* q = weight ((1 - smoothing) target + smoothing / classes) of a vector of classes that begins at k; plain: q = target. */
+INLINE vec FC_FN(soft_target)(const fc_soft_job *f, ptrdiff_t k, const int plain) {
+    const ptrdiff_t n = f->classes - k;
+    vec q = load_part((const real *)f->target + k, n);
+    if (plain) return q;
+    q = q * splat((real)(1 - f->smoothing)) + splat((real)(f->smoothing / (double)f->classes));
+    return f->weight ? q * load_part((const real *)f->weight + k, n) : q;
+}
+
+INLINE double FC_FN(soft_cross_entropy_as)(const fc_soft_job *f, const int plain) {
+    const real *x = f->x;
+    real *kept = f->kept;
+    const real most = FC_FN(largest)(x, f->classes);
+    vec sums = splat(0), shares = splat(0), products = splat(0);
+    for (ptrdiff_t k = 0; k < f->classes; k += LANES) {
+        const ptrdiff_t n = f->classes - k;
+        vec d = load_part(x + k, n) - splat(most), q = FC_FN(soft_target)(f, k, plain), e;
+        if (n >= LANES) {
+            e = FC_FN(exp_vec)(d);
+        } else {
+            const ivec valid = FC_FN(first_lanes)(n);
+            d = (vec)((ivec)d & valid);
+            q = (vec)((ivec)q & valid);
+            e = (vec)((ivec)FC_FN(exp_vec)(d) & valid);
+        }
+        sums += e;
+        shares += q;
+        products += q * d;
+    }
+    const double sum = FC_FN(lane_sum)(sums), share = FC_FN(lane_sum)(shares);
+    kept[0] = most, kept[1] = (real)sum, kept[2] = (real)share;
+    return __builtin_log(sum) * share - FC_FN(lane_sum)(products);
+}
+
+/* -sum q log p, p = softmax(x); keeps the largest of x, the sum of e^(x - largest) and that of q. */
+static double FC_FN(soft_cross_entropy)(const fc_soft_job *job) {
+    const fc_soft_job f = *job; /* a copy that no store can change */
+    if (f.weight || f.smoothing != 0) return FC_FN(soft_cross_entropy_as)(&f, 0);
+    return FC_FN(soft_cross_entropy_as)(&f, 1);
+}
+
+INLINE void FC_FN(soft_gradient_as)(const fc_soft_job *f, const int plain, const int of_target) {
+    const real *x = f->x, *kept = f->kept, *weight = f->weight;
+    real *out = f->out;
+    const vec most = splat(kept[0]), dloss = splat((real)f->dloss);
+    const vec gain = splat((real)(f->dloss * (double)kept[2] / (double)kept[1]));
+    const vec log_sum = splat((real)__builtin_log((double)kept[1])), slope = splat((real)(f->dloss * (f->smoothing - 1)));
+    for (ptrdiff_t k = 0; k < f->classes; k += LANES) {
+        const ptrdiff_t n = f->classes - k;
+        const vec d = load_part(x + k, n) - most;
+        vec y;
+        if (of_target) {
+            y = slope * (d - log_sum);
+            if (weight) y *= load_part(weight + k, n);
+        } else {
+            y = gain * FC_FN(exp_vec)(d) - dloss * FC_FN(soft_target)(f, k, plain);
+        }
+        store_part(out + k, y, n);
+    }
+}
+
+/* out = dloss (p sum(q) - q), or the gradient of the target. */
+static void FC_FN(soft_cross_entropy_gradient)(const fc_soft_job *job) {
+    const fc_soft_job f = *job; /* a copy that no store can change */
+    if (f.of_target)
+        FC_FN(soft_gradient_as)(&f, 0, 1);
+    else if (f.weight || f.smoothing != 0)
+        FC_FN(soft_gradient_as)(&f, 0, 0);
+    else
+        FC_FN(soft_gradient_as)(&f, 1, 0);
+}

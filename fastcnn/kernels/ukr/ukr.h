@@ -191,6 +191,17 @@ typedef struct {
     int kind;
 } fc_loss_job;
 
+/* Softmax cross-entropy of the probabilities of one sample; see softmax.h. */
+typedef struct {
+    const void *x, *target;
+    const void *weight; /* of each class, or NULL */
+    void *kept;         /* three values: OUT of forward, IN of the gradient */
+    void *out;          /* of the gradient */
+    ptrdiff_t classes;
+    double smoothing, dloss;
+    int of_target;
+} fc_soft_job;
+
 /* Normalisation of runs of n values, `groups` of them in a row; see run_norm.h. */
 typedef struct {
     void *out; /* y, backward: dx */
@@ -360,6 +371,8 @@ typedef struct {
     void (*cross_entropy_gradient_row)(void *dlogits, const void *probs, ptrdiff_t classes, ptrdiff_t target, double dloss,
                                        double smoothing);
 
+    double (*soft_cross_entropy)(const fc_soft_job *job);
+    void (*soft_cross_entropy_gradient)(const fc_soft_job *job);
     void (*softmax_row)(void *y, const void *x, ptrdiff_t n, int logarithm);
     void (*softmax_gradient_row)(void *dx, const void *dy, const void *y, ptrdiff_t n, int logarithm);
 
