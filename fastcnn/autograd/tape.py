@@ -22,6 +22,7 @@ from .mode import mode
 from .tensor import Tensor
 
 next_number = count(1).__next__
+new = Tensor.__new__
 _ALL_NODES = -1  # `version` of a node none of whose inputs is a leaf: nothing to compare
 
 
@@ -82,13 +83,17 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
     """
     if mode.witness is not None:
         mode.witness.saw(op, inputs)
+    result = new(Tensor)  # all that Tensor(y) would do: its call takes as long as a small kernel
+    result.data = y if y.__class__ is ndarray else as_array(y)
+    result.grad = result.node = result._hooks = None
+    result.version, result._requires_grad = 0, False
     for t in inputs:
         if t is not None and t._requires_grad:
             break
     else:
-        return Tensor(y)
+        return result
     if not mode.enabled:
-        return Tensor(y)
+        return result
     node = Node()
     edges: list[Node | Tensor | None] = []
     needs: list[bool] = []
@@ -107,10 +112,8 @@ def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, c
     node.op, node.inputs, node.needs, node.saved, node.case = op, tuple(edges), tuple(needs), saved, case
     node.backward, node.version, node.retained, node.number = backward, version, None, next_number()
     node._hooks = None
-    result = Tensor(y)
     node.shape = result.data.shape
-    result.node = node
-    result._requires_grad = True
+    result.node, result._requires_grad = node, True
     return result
 
 

@@ -26,8 +26,9 @@ cdef enum:
 
 cdef cnp.ndarray result(cnp.ndarray x):
     if x.ndim == 4:
-        return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3), x.dtype.num)
-    return empty_like_shape((cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)), x.dtype.num)
+        return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3),
+                          cnp.PyArray_TYPE(x))
+    return empty_like_shape((cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)), cnp.PyArray_TYPE(x))
 
 
 cdef cnp.ndarray per_channel(Vector *v, object values, Py_ssize_t channels, str name, double fill):
@@ -43,7 +44,7 @@ cdef cnp.ndarray per_channel(Vector *v, object values, Py_ssize_t channels, str 
     a = values
     if a.ndim != 1 or cnp.PyArray_DIM(a, 0) != channels:
         raise ShapeError(f"batch_norm: {name} must be ({channels},), got {np.shape(values)}")
-    v.data, v.step, v.wide = cnp.PyArray_BYTES(a), cnp.PyArray_STRIDE(a, 0), a.itemsize == 8
+    v.data, v.step, v.wide = cnp.PyArray_BYTES(a), cnp.PyArray_STRIDE(a, 0), cnp.PyArray_ITEMSIZE(a) == 8
     return a
 
 
@@ -76,7 +77,7 @@ cdef cnp.ndarray same(object array, cnp.ndarray x, str name, int threads):
 cdef Block plan_norm(Norm *p, cnp.ndarray x, double eps, Py_ssize_t rows, bint relu, double ceiling, int threads):
     """Describe the matrix x, `rows` of which are scratch of each thread; return the memory of all scratch."""
     cdef Py_ssize_t channels = cnp.PyArray_DIM(x, 1), each
-    cdef const fc_ukr *u = table(x.itemsize)
+    cdef const fc_ukr *u = table(cnp.PyArray_ITEMSIZE(x))
     cdef Columns *c = &p.columns
     cdef Block memory
     c[0] = plan(u, x.size // channels, channels)
@@ -192,7 +193,7 @@ cdef cnp.ndarray take_given(Norm *p, object moments, Py_ssize_t channels):
     if moments is None:
         return None
     given = moments
-    if given.dtype.num != cnp.NPY_DOUBLE or np.shape(given) != (2, channels) or not cnp.PyArray_ISCARRAY_RO(given):
+    if cnp.PyArray_TYPE(given) != cnp.NPY_DOUBLE or np.shape(given) != (2, channels) or not cnp.PyArray_ISCARRAY_RO(given):
         raise ShapeError(f"batch_norm: moments must be float64 (2, {channels}) in C order, got {given.dtype} {np.shape(given)}")
     p.moments = <const double *>cnp.PyArray_BYTES(given)
     return given
@@ -215,8 +216,8 @@ def batch_norm_forward(x, weight, bias, double eps, *, bint relu=False, double c
         r = same(residual, a, "residual", threads)
     if a.size == 0:
         return y, np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
-    mean, var = empty_like_shape((channels,), a.dtype.num), empty_like_shape((channels,), a.dtype.num)
-    _scratch = plan_norm(&p, a, eps, 3, relu, ceiling, crew(2.0 * a.size * a.itemsize, threads))
+    mean, var = empty_like_shape((channels,), cnp.PyArray_TYPE(a)), empty_like_shape((channels,), cnp.PyArray_TYPE(a))
+    _scratch = plan_norm(&p, a, eps, 3, relu, ceiling, crew(2.0 * a.size * cnp.PyArray_ITEMSIZE(a), threads))
     given = take_given(&p, moments, channels)
     p.first, p.second, p.rows.out = cnp.PyArray_BYTES(mean), cnp.PyArray_BYTES(var), cnp.PyArray_BYTES(y)
     if r is not None:
@@ -257,7 +258,7 @@ def batch_norm_inference(x, weight, bias, mean, var, double eps, *, bint relu=Fa
         r = same(residual, a, "residual", threads)
     if a.size == 0:
         return y
-    _scratch = plan_norm(&p, a, eps, 0, relu, ceiling, crew(2.0 * a.size * a.itemsize, threads))
+    _scratch = plan_norm(&p, a, eps, 0, relu, ceiling, crew(2.0 * a.size * cnp.PyArray_ITEMSIZE(a), threads))
     p.rows.out = cnp.PyArray_BYTES(y)
     if r is not None:
         p.rows.residual = cnp.PyArray_BYTES(r)
@@ -357,8 +358,8 @@ def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint
     if a.size == 0:
         dw, db = np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
     else:
-        dw, db = empty_like_shape((channels,), a.dtype.num), empty_like_shape((channels,), a.dtype.num)
-        _scratch = plan_norm(&p, a, eps, 2, relu, ceiling, crew(3.0 * a.size * a.itemsize, threads))
+        dw, db = empty_like_shape((channels,), cnp.PyArray_TYPE(a)), empty_like_shape((channels,), cnp.PyArray_TYPE(a))
+        _scratch = plan_norm(&p, a, eps, 2, relu, ceiling, crew(3.0 * a.size * cnp.PyArray_ITEMSIZE(a), threads))
         p.first, p.second, p.dx, p.rows.dy = (cnp.PyArray_BYTES(dw), cnp.PyArray_BYTES(db), cnp.PyArray_BYTES(dx),
                                               cnp.PyArray_BYTES(g))
         if y is not None:

@@ -133,13 +133,13 @@ cdef int sum_columns(const void *job) noexcept nogil:
 
 cdef cnp.ndarray summed(cnp.ndarray x, Py_ssize_t rows, Py_ssize_t channels, tuple shape, double divisor, int threads):
     """The sums of the columns of a dense matrix, divided, as an array of `shape`."""
-    cdef cnp.ndarray out = empty_like_shape(shape, x.dtype.num)
+    cdef cnp.ndarray out = empty_like_shape(shape, cnp.PyArray_TYPE(x))
     cdef Sum p
     cdef Block parts, scratch
     if channels == 0:
         return out
-    p.u, p.out, p.x, p.divisor = table(x.itemsize), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), divisor
-    p.columns, p.threads = plan(p.u, rows, channels), crew(<double>x.size * x.itemsize, threads)
+    p.u, p.out, p.x, p.divisor = table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), divisor
+    p.columns, p.threads = plan(p.u, rows, channels), crew(<double>x.size * cnp.PyArray_ITEMSIZE(x), threads)
     parts = block((p.columns.blocks + 1) * channels * sizeof(double))
     scratch = block(p.threads * scratch_width(&p.columns) * p.u.item)
     p.sums, p.scratch = <double *>parts.data, scratch.data
@@ -160,13 +160,13 @@ def conv2d_backward_bias(dy, *, int threads=1):
 def total(x, double divisor=1.0, *, int threads=1):
     """Return the sum of all values of x, divided by `divisor`, as an array of shape (); partial sums are float64."""
     cdef cnp.ndarray a = x
-    if a.dtype.char not in "fd":
+    if cnp.PyArray_TYPE(a) not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
         raise DtypeError(f"total: x must be float32 or float64, got {a.dtype}")
     # channels-last images stay as they are: the order of the terms is that of the memory
     if a.ndim == 4:
         a = rows_of(a, "total", "x", threads)
     else:
-        a = ordered(a if a.flags.aligned and a.dtype.isnative else copy(a), threads)
+        a = ordered(a if cnp.PyArray_ISALIGNED(a) and not cnp.PyArray_ISBYTESWAPPED(a) else copy(a), threads)
     return summed(a, a.size, 1, (), divisor, threads)
 
 
@@ -176,9 +176,9 @@ def over(x, tuple axes, double divisor=1.0, *, int threads=1):
     float32 or float64, any strides; partial sums are float64. x is copied unless the axes are the slowest in memory.
     """
     cdef cnp.ndarray a = x
-    if a.dtype.char not in "fd":
+    if cnp.PyArray_TYPE(a) not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
         raise DtypeError(f"over: x must be float32 or float64, got {a.dtype}")
-    a = a if a.flags.aligned and a.dtype.isnative else copy(a)
+    a = a if cnp.PyArray_ISALIGNED(a) and not cnp.PyArray_ISBYTESWAPPED(a) else copy(a)
     order = sorted(range(a.ndim), key=lambda i: -abs(a.strides[i]))
     kept = [i for i in order if i not in axes]
     rows, channels = 1, 1

@@ -62,13 +62,13 @@ cdef object ready(object array, str op, str name, object dtype=None):
     # the checks are those of C: attributes of Python would cost more than a small kernel
     if not cnp.PyArray_Check(array) or cnp.PyArray_TYPE(array) not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE):
         raise DtypeError(f"{op}: {name} must be a float32 or float64 array, got {getattr(array, 'dtype', type(array))}")
-    if dtype is not None and array.dtype is not dtype and array.dtype != dtype:
+    if dtype is not None and (<cnp.ndarray>array).descr is not dtype and array.dtype != dtype:
         raise DtypeError(f"{op}: {name} must have dtype {dtype}, got {array.dtype}")
     cdef cnp.ndarray x = array
     cdef int i
     cdef bint fine = cnp.PyArray_ISALIGNED(x) and not cnp.PyArray_ISBYTESWAPPED(x)
     for i in range(x.ndim):
-        fine = fine and cnp.PyArray_STRIDE(x, i) % x.itemsize == 0
+        fine = fine and cnp.PyArray_STRIDE(x, i) % cnp.PyArray_ITEMSIZE(x) == 0
     if fine:
         return array
     unrecorded(f"{op} of an array that is not aligned")
@@ -236,15 +236,15 @@ def gemm(a, b, bias=None, *, bounds=None, residual=None, int threads=1):
     `bias` is (n,). Costs m*n*k multiply-adds and packs b once. Raises ShapeError or DtypeError.
     """
     cdef cnp.ndarray x = ready(a, "gemm", "a")
-    cdef cnp.ndarray w = ready(b, "gemm", "b", a.dtype)
+    cdef cnp.ndarray w = ready(b, "gemm", "b", x.descr)
     cdef cnp.ndarray bias_array = None, c
     cdef Gemm g
     if x.ndim != 2 or w.ndim != 2 or cnp.PyArray_DIM(x, 1) != cnp.PyArray_DIM(w, 0):
         raise ShapeError(f"gemm: a must be (m, k) and b (k, n), got a.shape={a.shape}, b.shape={b.shape}")
-    g.u, g.threads = table(x.itemsize), threads
+    g.u, g.threads = table(cnp.PyArray_ITEMSIZE(x)), threads
     g.m, g.k, g.n = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(w, 1)
     if bias is not None:
-        bias_array = ordered(ready(bias, "gemm", "bias", a.dtype), threads)
+        bias_array = ordered(ready(bias, "gemm", "bias", x.descr), threads)
         if bias_array.ndim != 1 or cnp.PyArray_DIM(bias_array, 0) != g.n:
             raise ShapeError(f"gemm: bias must be ({g.n},), got {bias.shape}")
     if g.m * g.n * g.k == 0:
@@ -257,7 +257,7 @@ def gemm(a, b, bias=None, *, bounds=None, residual=None, int threads=1):
         if added is not None:
             c += added
         return c if bounds is None else np.clip(c, *bounds, out=c)
-    c = empty_like_shape((g.m, g.n), x.dtype.num)
+    c = empty_like_shape((g.m, g.n), cnp.PyArray_TYPE(x))
     added = ask_epilogue(&g.epilogue, "gemm", bounds, residual, c)
     g.c = cnp.PyArray_BYTES(c)
     g.a = cnp.PyArray_BYTES(x)

@@ -10,9 +10,9 @@ from fastcnn.errors import DtypeError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport empty_like_shape
+from fastcnn.kernels.memory cimport empty_of
 from fastcnn.kernels.micro cimport fc_ukr, table
-from fastcnn.kernels.strided cimport ordered
+from fastcnn.kernels.strided cimport fits, ordered
 
 cnp.import_array()
 
@@ -53,15 +53,15 @@ cdef cnp.ndarray matrix(object array, str name, int threads):
 
 
 cdef cnp.ndarray run(cnp.ndarray x, cnp.ndarray dy, bint logarithm, int threads):
-    cdef cnp.ndarray out = empty_like_shape(np.shape(x), x.dtype.num)
+    cdef cnp.ndarray out = empty_of(2, x.shape, cnp.PyArray_TYPE(x))
     cdef Softmax p
     if x.size == 0:
         return out
-    p.u, p.out, p.x, p.dy = table(x.itemsize), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), NULL
+    p.u, p.out, p.x, p.dy = table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(x), NULL
     if dy is not None:
         p.dy = cnp.PyArray_BYTES(dy)
     p.rows, p.n, p.logarithm = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), logarithm
-    p.threads = crew(EXP_COST * 2.0 * x.size * x.itemsize, threads)
+    p.threads = crew(EXP_COST * 2.0 * x.size * p.u.item, threads)
     emit(softmax_all, &p, sizeof(p), (out, x, dy))
     return out
 
@@ -74,8 +74,8 @@ def softmax_forward(x, bint logarithm=False, *, int threads=1):
 def softmax_backward(dy, y, bint logarithm=False, *, int threads=1):
     """Return dx = y (dy - sum(dy y)), or dy - exp(y) sum(dy) for the logarithm; y is the result of forward."""
     cdef cnp.ndarray a = matrix(y, "y", threads), g = matrix(dy, "dy", threads)
-    if np.shape(a) != np.shape(g):
-        raise ShapeError(f"softmax: dy must be like y, got dy.shape={np.shape(g)}, y.shape={np.shape(a)}")
-    if a.dtype != g.dtype:
+    if not fits(g, a):
+        if np.shape(a) != np.shape(g):
+            raise ShapeError(f"softmax: dy must be like y, got dy.shape={np.shape(g)}, y.shape={np.shape(a)}")
         raise DtypeError(f"softmax: dy must be like y, got {g.dtype} and {a.dtype}")
     return run(a, g, logarithm, threads)

@@ -189,11 +189,12 @@ cdef void plan_pool(Pool *p, cnp.ndarray x, cnp.ndarray y, Axis rows, Axis cols,
     """Describe the pooling of a dense channels-last x that fills y and, unless it is None, `index`."""
     cdef Py_ssize_t batch = cnp.PyArray_DIM(x, 0), channels = cnp.PyArray_DIM(x, 1), oh = rows.count
     cdef fc_window_job *job = &p.windows
-    p.u, p.rows, p.oh, p.x_batch, p.maximum = table(x.itemsize), rows.spans, oh, rows.size * cols.size * channels, maximum
+    p.u, p.rows, p.oh, p.maximum = table(cnp.PyArray_ITEMSIZE(x)), rows.spans, oh, maximum
+    p.x_batch = rows.size * cols.size * channels
     job.x, job.y, job.index, job.winners = cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(y), NULL, NULL
     job.mean, job.wide_index = NULL, False
     if index is not None:
-        job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
+        job.index, job.wide_index = cnp.PyArray_BYTES(index), cnp.PyArray_ITEMSIZE(index) == 4
     job.cols, job.ow, job.channels, job.kw = cols.spans, cols.count, channels, kw
     job.x_row, job.step_y, job.step_x = cols.size * channels, rows.step * cols.size * channels, cols.step * channels
     job.x_size = x.size
@@ -205,7 +206,7 @@ cdef void plan_pool(Pool *p, cnp.ndarray x, cnp.ndarray y, Axis rows, Axis cols,
 
 cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads):
     """Return y (batch, channels, rows.count, cols.count) of a dense channels-last x; fills `index` unless it is None."""
-    cdef cnp.ndarray y = empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), rows.count, cols.count, x.dtype.num)
+    cdef cnp.ndarray y = empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), rows.count, cols.count, cnp.PyArray_TYPE(x))
     cdef Pool p
     if y.size:
         plan_pool(&p, x, y, rows, cols, kw, index, maximum, threads)
@@ -255,11 +256,13 @@ cdef object scatter(cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssi
     cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1)
     cdef Scatter p
     cdef fc_scatter_job *job = &p.windows
-    p.u, p.image, p.dy_image = table(dy.itemsize), rows.size * cols.size * channels, rows.count * cols.count * channels
+    p.u = table(cnp.PyArray_ITEMSIZE(dy))
+    p.image, p.dy_image = rows.size * cols.size * channels, rows.count * cols.count * channels
     job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), cnp.PyArray_BYTES(index)
     job.rows, job.cols, job.oh, job.ow, job.kw = rows.spans, cols.spans, rows.count, cols.count, kw
     job.size, job.channels, job.row = rows.size * cols.size, channels, cols.size * channels
-    job.step_y, job.step_x, job.wide_index = rows.step * cols.size * channels, cols.step * channels, index.itemsize == 4
+    job.step_y, job.step_x = rows.step * cols.size * channels, cols.step * channels
+    job.wide_index = cnp.PyArray_ITEMSIZE(index) == 4
     p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
     p.splits = channel_splits(p.u, batch, channels, p.threads)
     p.tasks = batch * p.splits
@@ -308,7 +311,7 @@ cdef int spread_all(const void *job) noexcept nogil:
 cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
     """Return dx (batch, channels, rows.size, cols.size) of a dense channels-last dy; a mean when `index` is None."""
     cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size
-    cdef cnp.ndarray dx = empty_nchw(batch, channels, ih, cols.size, dy.dtype.num)
+    cdef cnp.ndarray dx = empty_nchw(batch, channels, ih, cols.size, cnp.PyArray_TYPE(dy))
     cdef fc_spread_job *job
     cdef Spread p
     if dx.size == 0:
@@ -317,12 +320,12 @@ cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndar
         return scatter(dx, dy, rows, cols, kw, index, threads)
     job = &p.windows
     rows.find_sources(cols.count * channels, kw)
-    p.u, p.sources, p.start, p.ih = table(dy.itemsize), rows.sources, rows.start, ih
+    p.u, p.sources, p.start, p.ih = table(cnp.PyArray_ITEMSIZE(dy)), rows.sources, rows.start, ih
     p.dy_batch = rows.count * cols.count * channels
     job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL
     job.wide_index = False
     if index is not None:
-        job.index, job.wide_index = cnp.PyArray_BYTES(index), index.itemsize == 4
+        job.index, job.wide_index = cnp.PyArray_BYTES(index), cnp.PyArray_ITEMSIZE(index) == 4
     job.cols, job.ow, job.iw, job.channels = cols.spans, cols.count, cols.size, channels
     job.step_x, job.dy_size, job.apart = cols.step * channels, dy.size, cols.apart()
     p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
