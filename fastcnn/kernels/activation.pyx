@@ -12,10 +12,10 @@ from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport empty_like_shape, empty_nchw
 from fastcnn.kernels.micro cimport (
-    FC_CLAMP, FC_ELU, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID, FC_HARDSWISH, FC_LEAKY_RELU, FC_RELU6, FC_SIGMOID, FC_SILU,
-    FC_SOFTPLUS, FC_TANH, fc_activation_job, fc_ukr, table,
+    FC_ABS, FC_CLAMP, FC_ELU, FC_EXP, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID, FC_HARDSWISH, FC_LEAKY_RELU, FC_LOG, FC_RELU6,
+    FC_SIGMOID, FC_SILU, FC_SOFTPLUS, FC_SQRT, FC_TANH, fc_activation_job, fc_ukr, table,
 )
-from fastcnn.kernels.strided cimport ordered
+from fastcnn.kernels.strided cimport copy_into, empty_in_order_of, ordered, same_order
 
 cnp.import_array()
 
@@ -37,6 +37,7 @@ KINDS = {
     "hardswish": FC_HARDSWISH,
     "softplus": FC_SOFTPLUS,
 }
+PLAIN = {"exp": FC_EXP, "log": FC_LOG, "sqrt": FC_SQRT, "abs": FC_ABS}
 
 
 cdef cnp.ndarray flat(object array, str op, str name, int threads):
@@ -112,6 +113,50 @@ def activation_backward(dy, x, str kind, double p=0, double q=0, *, int threads=
     cdef Activation job
     job.u, job.n, job.threads = table(g.itemsize), g.size, crew(COST * 3.0 * g.size * g.itemsize, threads)
     job.all_.kind, job.all_.p, job.all_.q = number(kind), p, q
+    job.all_.out, job.all_.dy, job.all_.x = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(a)
+    job.all_.past_cache = exceeds_cache(<double>g.size * g.itemsize)
+    emit(run, &job, sizeof(job), (dx, g, a))
+    return dx
+
+
+cdef cnp.ndarray laid_like(cnp.ndarray like, object array, str op, str name, int threads):
+    """`array` with the memory order of `like`, which is dense: itself, or a copy."""
+    cdef cnp.ndarray x = ready(array, op, name, like.dtype), y
+    if np.shape(x) != np.shape(like):
+        raise ShapeError(f"{op}: {name} must have shape {np.shape(like)}, got {name}.shape={np.shape(x)}")
+    if same_order(x, like):
+        return x
+    y = empty_in_order_of(like, np.shape(like), like.dtype.num)
+    copy_into(y, x, threads)
+    return y
+
+
+def plain_forward(x, str kind, *, int threads=1):
+    """Return exp, log, sqrt or abs of any array, element by element; the result lies in memory as x does."""
+    cdef cnp.ndarray a = ready(np.asanyarray(x), kind, "x"), y
+    cdef Activation job
+    if kind not in PLAIN:
+        raise ArgumentError(f"plain_forward: kind must be one of {', '.join(PLAIN)}, got {kind!r}")
+    y = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    a = laid_like(y, a, kind, "x", threads)
+    job.u, job.n, job.threads = table(a.itemsize), a.size, crew(COST * 2.0 * a.size * a.itemsize, threads)
+    job.all_.kind, job.all_.p, job.all_.q = PLAIN[kind], 0, 0
+    job.all_.out, job.all_.dy, job.all_.x = cnp.PyArray_BYTES(y), NULL, cnp.PyArray_BYTES(a)
+    job.all_.past_cache = exceeds_cache(<double>a.size * a.itemsize)
+    emit(run, &job, sizeof(job), (y, a))
+    return y
+
+
+def plain_backward(dy, saved, str kind, *, int threads=1):
+    """Return the gradient in the memory order of `saved`: the result of forward for exp and sqrt, its input for log and abs."""
+    cdef cnp.ndarray a = ready(np.asanyarray(saved), kind, "saved"), g, dx
+    cdef Activation job
+    if kind not in PLAIN:
+        raise ArgumentError(f"plain_backward: kind must be one of {', '.join(PLAIN)}, got {kind!r}")
+    dx = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    a, g = laid_like(dx, a, kind, "saved", threads), laid_like(dx, dy, kind, "dy", threads)
+    job.u, job.n, job.threads = table(g.itemsize), g.size, crew(COST * 3.0 * g.size * g.itemsize, threads)
+    job.all_.kind, job.all_.p, job.all_.q = PLAIN[kind], 0, 0
     job.all_.out, job.all_.dy, job.all_.x = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(a)
     job.all_.past_cache = exceeds_cache(<double>g.size * g.itemsize)
     emit(run, &job, sizeof(job), (dx, g, a))

@@ -17,7 +17,7 @@ from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
-from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_SUB, fc_ukr, table
+from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_POW, FC_POW_LOG, FC_POW_SLOPE, FC_SUB, fc_ukr, table
 from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, fits, offsets, ordered, plan_walk
 
 cnp.import_array()
@@ -157,6 +157,29 @@ def mul(a, b, *, int threads=1):
 def div(a, b, *, int threads=1):
     """Return a / b; operands as in `add`."""
     return binary(FC_DIV, np.divide, a, b, threads)
+
+
+def pow(a, b, *, int threads=1):
+    """Return a ** b within 2 + |b log a| / 16 units in the last place; operands as in `add`."""
+    return binary(FC_POW, np.power, a, b, threads)
+
+
+def pow_slope(a, b, *, int threads=1):
+    """Return b a^(b - 1), the slope of a ** b along a, 0 where b is 0; operands as in `add`."""
+    return binary(FC_POW_SLOPE, slope_of_power, a, b, threads)
+
+
+def pow_log(z, a, *, int threads=1):
+    """Return z log a, the slope of z = a ** b along b, 0 where z is 0; operands as in `add`."""
+    return binary(FC_POW_LOG, log_of_power, z, a, threads)
+
+
+def slope_of_power(a, b):
+    return np.where(b == 0, np.asarray(a).dtype.type(0), b * np.power(a, b - 1))
+
+
+def log_of_power(z, a):
+    return np.where(z == 0, np.asarray(z).dtype.type(0), z * np.log(a))
 
 
 def add_to(total, x, *, int threads=1):

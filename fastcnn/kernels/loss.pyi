@@ -1,7 +1,16 @@
 from numpy import ndarray
 
 def loss_forward(
-    x: ndarray, target: ndarray, kind: str, p: float = 0, factor: float = 1, reduction: str = "mean", *, threads: int = 1
+    x: ndarray,
+    target: ndarray,
+    kind: str,
+    p: float = 0,
+    factor: float = 1,
+    reduction: str = "mean",
+    *,
+    weight: ndarray | None = None,
+    pos_weight: ndarray | None = None,
+    threads: int = 1,
 ) -> ndarray: ...
 def loss_backward(
     dy: ndarray,
@@ -12,5 +21,8 @@ def loss_backward(
     factor: float = 1,
     reduction: str = "mean",
     *,
+    weight: ndarray | None = None,
+    pos_weight: ndarray | None = None,
+    of_target: bool = False,
     threads: int = 1,
 ) -> ndarray: ...

@@ -12,7 +12,9 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew
 from fastcnn.kernels.memory cimport Block, block, empty_like_shape, empty_nchw
-from fastcnn.kernels.micro cimport FC_ABSOLUTE, FC_HUBER, FC_LOGITS, FC_SQUARE, fc_loss_job, fc_ukr, table
+from fastcnn.kernels.micro cimport (
+    FC_ABSOLUTE, FC_DIVERGENCE, FC_HUBER, FC_LOG_DIVERGENCE, FC_LOGITS, FC_SQUARE, FC_WEIGHTED_LOGITS, fc_loss_job, fc_ukr, table,
+)
 from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
@@ -23,7 +25,14 @@ cdef enum:
 cdef enum:
     NONE, SUM, MEAN
 
-KINDS = {"square": FC_SQUARE, "absolute": FC_ABSOLUTE, "huber": FC_HUBER, "logits": FC_LOGITS}
+KINDS = {
+    "square": FC_SQUARE,
+    "absolute": FC_ABSOLUTE,
+    "huber": FC_HUBER,
+    "logits": FC_LOGITS,
+    "divergence": FC_DIVERGENCE,
+    "log_divergence": FC_LOG_DIVERGENCE,
+}
 REDUCTIONS = {"none": NONE, "sum": SUM, "mean": MEAN}
 
 
@@ -48,6 +57,10 @@ cdef inline fc_loss_job task_of(const Loss *p, Py_ssize_t task, double factor) n
         job.out = <char *>job.out + at
     if job.dy != NULL:
         job.dy = <const char *>job.dy + at
+    if job.weight != NULL:
+        job.weight = <const char *>job.weight + at
+    if job.pos_weight != NULL:
+        job.pos_weight = <const char *>job.pos_weight + at
     job.n = min(<Py_ssize_t>RUN, p.pairs.n - task * RUN)
     job.factor = factor
     return job
@@ -121,6 +134,16 @@ cdef cnp.ndarray result(cnp.ndarray x):
     return empty_like_shape((<object>x).shape, cnp.PyArray_TYPE(x)) if x.ndim <= 8 else np.empty_like(x)
 
 
+cdef cnp.ndarray weights(Loss *p, object array, cnp.ndarray x, str name, int threads):
+    """`array`, which broadcasts to x, with one value for each of x; None stays None."""
+    if array is None:
+        return None
+    if p.pairs.kind not in (FC_LOGITS, FC_WEIGHTED_LOGITS):
+        raise ArgumentError(f"loss: {name} is for the kind 'logits' only")
+    p.pairs.kind = FC_WEIGHTED_LOGITS
+    return flat(np.broadcast_to(array, (<object>x).shape), x, name, threads)
+
+
 cdef int describe(Loss *p, cnp.ndarray x, cnp.ndarray t, str kind, double parameter, double factor, str reduction, int cost,
                   int threads) except -1:
     if kind not in KINDS or reduction not in REDUCTIONS:
@@ -128,21 +151,34 @@ cdef int describe(Loss *p, cnp.ndarray x, cnp.ndarray t, str kind, double parame
                             f"got {kind!r} and {reduction!r}")
     p.u, p.pairs.x, p.pairs.target, p.pairs.n = table(x.itemsize), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(t), x.size
     p.pairs.out, p.pairs.dy, p.pairs.kind, p.pairs.p, p.pairs.factor = NULL, NULL, KINDS[kind], parameter, factor
+    p.pairs.weight, p.pairs.pos_weight, p.pairs.of_target = NULL, NULL, False
     p.loss, p.sums, p.reduction = NULL, NULL, REDUCTIONS[reduction]
     p.threads = crew(<double>cost * x.size * x.itemsize, threads)
     return 0
 
 
-def loss_forward(x, target, str kind, double p=0, double factor=1, str reduction="mean", *, int threads=1):
+cdef void point(Loss *p, cnp.ndarray weight, cnp.ndarray pos_weight) noexcept:
+    if weight is not None:
+        p.pairs.weight = cnp.PyArray_BYTES(weight)
+    if pos_weight is not None:
+        p.pairs.pos_weight = cnp.PyArray_BYTES(pos_weight)
+
+
+def loss_forward(x, target, str kind, double p=0, double factor=1, str reduction="mean", *, weight=None, pos_weight=None,
+                 int threads=1):
     """Return factor * loss of each pair for "none", else their sum or mean as an array of shape ().
 
     d = x - target. "square": d^2; "absolute": |d|; "huber": d^2 / 2 where |d| < p, else p (|d| - p / 2); "logits": the
-    cross-entropy of sigmoid(x). Sums of 8192 values are added in float64, in order. The mean of nothing is NaN.
+    cross-entropy of sigmoid(x), times `weight`, and -log sigmoid(x) in it times `pos_weight`, which broadcast to x;
+    "divergence": target (log target - x), 0 where target is 0; "log_divergence": the same of e^target. Sums of 8192 values are
+    added in float64, in order. The mean of nothing is NaN.
     """
     cdef cnp.ndarray a = flat(x, None, "x", threads), t = flat(target, a, "target", threads), out
     cdef Loss job
     cdef Block sums = block((a.size // RUN + 1) * sizeof(double))
     describe(&job, a, t, kind, p, factor, reduction, 2, threads)
+    cdef cnp.ndarray w = weights(&job, weight, a, "weight", threads), pos = weights(&job, pos_weight, a, "pos_weight", threads)
+    point(&job, w, pos)
     if job.reduction == NONE:
         out = result(a)
         job.pairs.out = cnp.PyArray_BYTES(out)
@@ -150,15 +186,24 @@ def loss_forward(x, target, str kind, double p=0, double factor=1, str reduction
         out = empty_like_shape((), a.dtype.num)
         job.loss = cnp.PyArray_BYTES(out)
     job.sums = <double *>sums.data
-    emit(forward_all, &job, sizeof(job), (out, a, t))
+    emit(forward_all, &job, sizeof(job), (out, a, t, w, pos))
     return out
 
 
-def loss_backward(dy, x, target, str kind, double p=0, double factor=1, str reduction="mean", *, int threads=1):
-    """Return dx; dy has the shape of x for "none", else ()."""
+def loss_backward(dy, x, target, str kind, double p=0, double factor=1, str reduction="mean", *, weight=None, pos_weight=None,
+                  bint of_target=False, int threads=1):
+    """Return dx, or the gradient of the target; dy has the shape of x for "none", else ().
+
+    For losses of a difference the gradient of the target is -dx, and is not computed here.
+    """
     cdef cnp.ndarray a = flat(x, None, "x", threads), t = flat(target, a, "target", threads), dx = result(a), g
     cdef Loss job
     describe(&job, a, t, kind, p, factor, reduction, 3, threads)
+    if of_target and job.pairs.kind in (FC_SQUARE, FC_ABSOLUTE, FC_HUBER):
+        raise ArgumentError(f"loss: of_target is for losses that are not of a difference, got kind {kind!r}")
+    job.pairs.of_target = of_target
+    cdef cnp.ndarray w = weights(&job, weight, a, "weight", threads), pos = weights(&job, pos_weight, a, "pos_weight", threads)
+    point(&job, w, pos)
     job.pairs.out = cnp.PyArray_BYTES(dx)
     if job.reduction == NONE:
         g = flat(dy, a, "dy", threads)
@@ -168,5 +213,5 @@ def loss_backward(dy, x, target, str kind, double p=0, double factor=1, str redu
         if g.ndim:
             raise ShapeError(f"loss: dy must have shape () when reduced, got dy.shape={np.shape(g)}")
         job.loss = cnp.PyArray_BYTES(g)
-    emit(backward_all, &job, sizeof(job), (dx, g, a, t))
+    emit(backward_all, &job, sizeof(job), (dx, g, a, t, w, pos))
     return dx

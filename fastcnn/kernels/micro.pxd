@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 
 cdef extern from "ukr.h" nogil:
     enum:
-        FC_ADD, FC_SUB, FC_MUL, FC_DIV
+        FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG
 
     ctypedef struct fc_epilogue:
         Py_ssize_t away
@@ -123,7 +123,7 @@ cdef extern from "ukr.h" nogil:
 
     cdef enum:
         FC_CLAMP, FC_RELU6, FC_LEAKY_RELU, FC_ELU, FC_SIGMOID, FC_TANH, FC_SILU, FC_GELU, FC_GELU_TANH, FC_HARDSIGMOID
-        FC_HARDSWISH, FC_SOFTPLUS
+        FC_HARDSWISH, FC_SOFTPLUS, FC_EXP, FC_LOG, FC_SQRT, FC_ABS
 
     ctypedef struct fc_activation_job:
         void *out
@@ -140,16 +140,18 @@ cdef extern from "ukr.h" nogil:
         int relu, past_cache
 
     cdef enum:
-        FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS
+        FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS, FC_WEIGHTED_LOGITS, FC_DIVERGENCE, FC_LOG_DIVERGENCE
 
     ctypedef struct fc_loss_job:
         void *out
         const void *x
         const void *target
+        const void *weight
+        const void *pos_weight
         const void *dy
         Py_ssize_t n
         double p, factor
-        int kind
+        int kind, of_target
 
     ctypedef struct fc_soft_job:
         const void *x, *target, *weight

@@ -6,9 +6,8 @@ import numpy as np
 
 from ..autograd import Tensor, record
 from ..errors import ShapeError
-from ..kernels import entry
 from ..kernels import select as kernels
-from .losses import alike, checked_reduction, reduced, share
+from .losses import alike, checked_reduction
 from .operands import same_dtype
 
 
@@ -46,30 +45,13 @@ def binary_cross_entropy_with_logits(x, target, weight=None, *, reduction="mean"
 
 
 def _forward(x, t, w, pos, case):
-    if w is None and pos is None:
-        return kernels.loss_forward(x, t, "logits", reduction=case), (x, t, w, pos, None)
-    entry.refuse("binary_cross_entropy_with_logits with weights")
-    e = np.exp(-np.abs(x))
-    # log(1 + exp(-x)) = log(1 + e) + max(-x, 0)
-    softplus = np.log1p(e) + np.maximum(-x, 0)
-    yes = 1 if pos is None else 1 + (pos - 1) * t
-    each = (1 - t) * x + yes * softplus
-    return reduced(each if w is None else each * w, case), (x, t, w, pos, e)
+    return kernels.loss_forward(x, t, "logits", reduction=case, weight=w, pos_weight=pos), (x, t, w, pos)
 
 
 def _backward(dy, saved, case, needs):
-    x, t, w, pos, e = saved
-    if e is None:
-        dx = kernels.loss_backward(dy, x, t, "logits", reduction=case) if needs[0] else None
-        if needs[1]:
-            entry.refuse("binary_cross_entropy_with_logits: the gradient of the target")
-        return dx, -x * share(dy, case, x.size) if needs[1] else None
-    dloss = share(dy, case, x.size) if w is None else share(dy, case, x.size) * w
-    dx = dt = None
-    if needs[0]:
-        p = np.where(x < 0, e, 1) / (1 + e)  # sigmoid(x)
-        dx = (p - t if pos is None else (1 - t) * p - pos * t * (1 - p)) * dloss
-    if needs[1]:
-        dt = -x if pos is None else (pos - 1) * (np.log1p(e) + np.maximum(-x, 0)) - x
-        dt = dt * dloss
-    return dx, dt
+    x, t, w, pos = saved
+    options = {"reduction": case, "weight": w, "pos_weight": pos}
+    return (
+        kernels.loss_backward(dy, x, t, "logits", **options) if needs[0] else None,
+        kernels.loss_backward(dy, x, t, "logits", of_target=True, **options) if needs[1] else None,
+    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..autograd import Tensor, record
 from ..errors import ShapeError
+from ..kernels import elementwise
 from ..kernels import select as kernels
 from ..shapes import conv_transpose2d_case
+from ..threads import get_num_threads
 from .operands import float_tensor, same_dtype
 
 
@@ -62,7 +66,7 @@ def _forward(x, w, b, case, algorithm="auto"):
     x = kernels.to_channels_last(x)
     y = kernels.conv2d_backward_data(x, w, case, algorithm=algorithm)
     if b is not None:
-        y += b[:, None, None]
+        elementwise.add_to(y, np.broadcast_to(b[:, None, None], y.shape), threads=get_num_threads())
     return y, (x, w, algorithm)
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
-from ..kernels import entry
 from ..kernels import select as kernels
-from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled, reduced, share, smoothed
+from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled
 from .operands import as_tensor, class_numbers, float_tensor, number, reshaped, whole
 from .soft_cross_entropy import soft_cross_entropy
 
@@ -61,46 +58,27 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
     smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     reduction = checked_reduction("cross_entropy", reduction)
     case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
-    target, ignored = labels.data, None
-    if w is not None or target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
-        target, ignored = class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
-    if w is not None and smoothing:
-        q = from_class_rows(smoothed(target, ignored, len(w), smoothing, w.dtype), x.data.shape)
-        each = soft_cross_entropy(x, q, w, reduction="none" if reduction == "none" else "sum")
-        total = float(np.sum(w[target], where=True if ignored is None else ~ignored))
-        return each / (total or np.nan) if reduction == "mean" else each
+    target = labels.data
+    if target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
+        class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
     try:
-        loss, saved = _forward(x.data, target, ignored, w, case)
+        loss, saved = _forward(x.data, target, w, case)
     except ArgumentError:  # of rows of classes; here it names the shapes that were given
         class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
         raise
     return record("cross_entropy", (x,), loss, _backward, saved, case)
 
 
-def _forward(x, target, ignored, w, case):
+def _forward(x, target, w, case):
     rows, labels = class_rows(x), reshaped(target, (-1,))
-    if w is None:
-        options = {"ignore_index": case.ignore_index, "reduction": case.reduction}
-        loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing, **options)
-        return loss.reshape(target.shape) if case.reduction == "none" else loss, (probs, target, None, None, None, x.shape)
-    entry.refuse("cross_entropy with weights of the classes")
-    loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing)
-    scale = w[target]
-    count = float(np.sum(scale, where=True if ignored is None else ~ignored))
-    loss = loss.reshape(target.shape) * scale
-    if ignored is not None:
-        loss = np.where(ignored, loss.dtype.type(0), loss)
-    return reduced(loss, case.reduction, count), (probs, target, ignored, count, scale, x.shape)
+    options = {"weight": w, "ignore_index": case.ignore_index, "reduction": case.reduction}
+    loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing, **options)
+    return loss.reshape(target.shape) if case.reduction == "none" else loss, (probs, target, w, x.shape)
 
 
 def _backward(dy, saved, case, needs):
-    probs, target, ignored, count, scale, shape = saved
-    labels, options = reshaped(target, (-1,)), {}
-    if scale is None:
-        dloss = reshaped(dy, (-1,)) if case.reduction == "none" else dy
-        options = {"ignore_index": case.ignore_index, "reduction": case.reduction}
-    else:
-        dloss = np.broadcast_to(share(dy, case.reduction, count), target.shape) * scale
-        dloss = (dloss if ignored is None else np.where(ignored, dloss.dtype.type(0), dloss)).ravel()
+    probs, target, w, shape = saved
+    labels, dloss = reshaped(target, (-1,)), reshaped(dy, (-1,)) if case.reduction == "none" else dy
+    options = {"weight": w, "ignore_index": case.ignore_index, "reduction": case.reduction}
     dx = kernels.cross_entropy_backward(dloss, probs, labels, case.label_smoothing, **options)
     return (dx if len(shape) == 2 else from_class_rows(dx, shape),)

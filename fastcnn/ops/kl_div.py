@@ -1,11 +1,21 @@
-"""ops.kl_div: the Kullback-Leibler divergence from log-probabilities. Papers: [Kullback1951]."""
+"""ops.kl_div: the Kullback-Leibler divergence of log-probabilities. Kernels: loss_forward, _backward. Papers: [Kullback1951]."""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from typing import NamedTuple
 
 from ..autograd import Tensor, record
-from .losses import REDUCTIONS, alike, checked_reduction, reduced, share
+from ..kernels import select as kernels
+from .losses import REDUCTIONS, alike, checked_reduction
+
+
+class KlDivCase(NamedTuple):
+    """Options of one loss as the kernel takes them."""
+
+    reduction: str
+    factor: float
+    kind: str
 
 
 def kl_div(x, target, *, reduction="mean", log_target=False) -> Tensor:
@@ -26,28 +36,22 @@ def kl_div(x, target, *, reduction="mean", log_target=False) -> Tensor:
     Tensor, () or the shape of x for "none"
     """
     x, target = alike("kl_div", x, target)
-    case = checked_reduction("kl_div", reduction, (*REDUCTIONS, "batchmean")), bool(log_target)
+    reduction = checked_reduction("kl_div", reduction, (*REDUCTIONS, "batchmean"))
+    case = KlDivCase(reduction, 1.0, "log_divergence" if log_target else "divergence")
+    if reduction == "batchmean":
+        rows = len(x.data) if x.data.ndim else 1
+        case = case._replace(reduction="sum", factor=1 / rows if rows else math.nan)
     y, saved = _forward(x.data, target.data, case)
     return record("kl_div", (x, target), y, _backward, saved, case)
 
 
 def _forward(x, t, case):
-    reduction, log_target = case
-    with np.errstate(all="ignore"):
-        q, log_q = (np.exp(t), t) if log_target else (t, np.log(t))
-        each = q * (log_q - x)
-    if not log_target:
-        each = np.where(t == 0, x.dtype.type(0), each)
-    count = each.size if reduction == "mean" or not each.ndim else len(each)
-    return reduced(each, "mean" if reduction == "batchmean" else reduction, count), (x, q, log_q, count)
+    return kernels.loss_forward(x, t, case.kind, factor=case.factor, reduction=case.reduction), (x, t)
 
 
 def _backward(dy, saved, case, needs):
-    x, q, log_q, count = saved
-    reduction, log_target = case
-    dloss = share(dy, "mean" if reduction == "batchmean" else reduction, count)
-    dt = None
-    if needs[1]:
-        slope = 1 + log_q - x
-        dt = (q * slope if log_target else slope) * dloss
-    return (-q * dloss if needs[0] else None), dt
+    options = {"factor": case.factor, "reduction": case.reduction}
+    return (
+        kernels.loss_backward(dy, *saved, case.kind, **options) if needs[0] else None,
+        kernels.loss_backward(dy, *saved, case.kind, of_target=True, **options) if needs[1] else None,
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
+from ..kernels import activation
+from ..threads import get_num_threads
 from .operands import float_tensor
 
 
@@ -16,10 +16,9 @@ def log(x) -> Tensor:
 
 
 def _forward(x):
-    with np.errstate(all="ignore"):
-        return np.log(x), x
+    y = activation.plain_forward(x, "log", threads=get_num_threads())
+    return y, x
 
 
 def _backward(dy, saved, case, needs):
-    with np.errstate(all="ignore"):
-        return (dy / saved,)
+    return (activation.plain_backward(dy, saved, "log", threads=get_num_threads()),)

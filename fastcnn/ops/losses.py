@@ -97,12 +97,3 @@ def class_weights(op: str, x: Tensor, weight):
     if weight.data.shape != (classes,):
         raise ShapeError(f"{op}: weight must have shape ({classes},), got {weight.data.shape} (x.shape={x.data.shape})")
     return weight.data
-
-
-def smoothed(target, ignored, classes: int, smoothing: float, dtype):
-    """Class numbers (rows,) -> probabilities (rows, classes); rows of zeros for ignored ones."""
-    q = np.full((target.size, classes), smoothing / classes, dtype=dtype)
-    q[np.arange(target.size), target.ravel()] += dtype.type(1 - smoothing)
-    if ignored is not None:
-        q[ignored.ravel()] = 0
-    return q

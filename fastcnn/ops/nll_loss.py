@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
 from ..autograd import Tensor, record
-from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled, reduced, share
-from .operands import class_numbers, whole
+from ..errors import ArgumentError
+from ..kernels import cross_entropy as kernel
+from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled
+from .operands import class_numbers, reshaped, whole
+
+
+class NllCase(NamedTuple):
+    """Options of one loss."""
+
+    reduction: str
+    ignore_index: int
 
 
 def nll_loss(x, target, weight=None, *, ignore_index=-100, reduction="mean") -> Tensor:
@@ -32,24 +41,26 @@ def nll_loss(x, target, weight=None, *, ignore_index=-100, reduction="mean") -> 
     x, labels = labelled("nll_loss", x, target)
     w = class_weights("nll_loss", x, weight)
     ignore_index = whole("nll_loss", "ignore_index", ignore_index)
-    target, ignored = class_numbers("nll_loss", labels.data, x.data.shape, ignore_index)
-    case = checked_reduction("nll_loss", reduction)
-    y, saved = _forward(x.data, target, ignored, w, case)
+    case = NllCase(checked_reduction("nll_loss", reduction), ignore_index)
+    target = labels.data
+    if target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
+        class_numbers("nll_loss", target, x.data.shape, ignore_index)
+    try:
+        y, saved = _forward(x.data, target, w, case)
+    except ArgumentError:  # of rows of classes; here it names the shapes that were given
+        class_numbers("nll_loss", target, x.data.shape, ignore_index)
+        raise
     return record("nll_loss", (x,), y, _backward, saved, case)
 
 
-def _forward(x, target, ignored, w, case):
-    scale = np.ones(target.shape, x.dtype) if w is None else w[target]
-    picked = class_rows(x)[np.arange(target.size), target.ravel()].reshape(target.shape)
-    if ignored is not None:
-        scale, picked = np.where(ignored, x.dtype.type(0), scale), np.where(ignored, x.dtype.type(0), picked)
-    count = float(scale.sum())
-    return reduced(-scale * picked, case, count), (target, scale, count, x.shape)
+def _forward(x, target, w, case):
+    rows, labels = class_rows(x), reshaped(target, (-1,))
+    y = kernel.nll_loss_forward(rows, labels, weight=w, ignore_index=case.ignore_index, reduction=case.reduction)
+    return y.reshape(target.shape) if case.reduction == "none" else y, (rows, target, w, x.shape)
 
 
 def _backward(dy, saved, case, needs):
-    target, scale, count, shape = saved
-    classes = shape[min(1, len(shape) - 1)]
-    dx = np.zeros((target.size, classes), dtype=dy.dtype)
-    dx[np.arange(target.size), target.ravel()] = (-scale * share(dy, case, count)).ravel()
-    return (from_class_rows(dx, shape),)
+    rows, target, w, shape = saved
+    labels, dloss = reshaped(target, (-1,)), reshaped(dy, (-1,)) if case.reduction == "none" else dy
+    dx = kernel.nll_loss_backward(dloss, rows, labels, weight=w, ignore_index=case.ignore_index, reduction=case.reduction)
+    return (dx if len(shape) == 2 else from_class_rows(dx, shape),)

@@ -1,7 +1,7 @@
 /* kernels.ukr.activation: elementwise activations and their gradients; included by body.h, no guard.
  *
- * For each kind `<kind>_y(x, p, q)` and `<kind>_dx(dy, x, p, q)`, where x is what forward saved: the result for sigmoid and tanh,
- * the input for the others. Comparisons are written so that NaN and the ends of intervals go where PyTorch sends them. */
+ * For each kind `<kind>_y(x, p, q)` and `<kind>_dx(dy, x, p, q)`, where x is what forward saved: the result for sigmoid, tanh,
+ * exp and sqrt, the input for the others. Comparisons are written so that NaN and the ends of intervals go where PyTorch sends them. */
 
 /* a where the mask is set, zero or b elsewhere. */
 #define FC_WHERE(mask, a) ((vec)((ivec)(a) & (ivec)(mask)))
@@ -161,6 +161,43 @@ INLINE vec FC_FN(softplus_dx)(vec dy, vec x, vec beta, vec threshold) {
     return FC_EITHER(z > threshold, dy, dy * s);
 }
 
+INLINE vec FC_FN(exp_y)(vec x, vec p, vec q) {
+    (void)p, (void)q;
+    return FC_FN(exp_any)(x);
+}
+INLINE vec FC_FN(exp_dx)(vec dy, vec y, vec p, vec q) {
+    (void)p, (void)q;
+    return dy * y;
+}
+
+INLINE vec FC_FN(log_y)(vec x, vec p, vec q) {
+    (void)p, (void)q;
+    return FC_FN(log_vec)(x);
+}
+INLINE vec FC_FN(log_dx)(vec dy, vec x, vec p, vec q) {
+    (void)p, (void)q;
+    return dy / x;
+}
+
+INLINE vec FC_FN(sqrt_y)(vec x, vec p, vec q) {
+    (void)p, (void)q;
+    return sqrt_vec(x);
+}
+INLINE vec FC_FN(sqrt_dx)(vec dy, vec y, vec p, vec q) {
+    (void)p, (void)q;
+    return dy / (y + y);
+}
+
+INLINE vec FC_FN(abs_y)(vec x, vec p, vec q) {
+    (void)p, (void)q;
+    return FC_FN(magnitude)(x);
+}
+INLINE vec FC_FN(abs_dx)(vec dy, vec x, vec p, vec q) {
+    (void)p, (void)q;
+    const vec side = FC_EITHER(x > splat(0), dy, -dy), flat = FC_EITHER(x == splat(0), splat(0), x);
+    return FC_EITHER((x > splat(0)) | (x < splat(0)), side, flat);
+}
+
 #define FC_PUT(i, v, n)                      \
     do {                                     \
         if ((n) >= LANES && past_cache)      \
@@ -199,6 +236,10 @@ FC_ACTIVATION(gelu_tanh)
 FC_ACTIVATION(hardsigmoid)
 FC_ACTIVATION(hardswish)
 FC_ACTIVATION(softplus)
+FC_ACTIVATION(exp)
+FC_ACTIVATION(log)
+FC_ACTIVATION(sqrt)
+FC_ACTIVATION(abs)
 
 static void FC_FN(activation)(const fc_activation_job *job) {
     static void (*const runs[])(const fc_activation_job *) = {
@@ -214,6 +255,10 @@ static void FC_FN(activation)(const fc_activation_job *job) {
         [FC_HARDSIGMOID] = FC_FN(hardsigmoid_run),
         [FC_HARDSWISH] = FC_FN(hardswish_run),
         [FC_SOFTPLUS] = FC_FN(softplus_run),
+        [FC_EXP] = FC_FN(exp_run),
+        [FC_LOG] = FC_FN(log_run),
+        [FC_SQRT] = FC_FN(sqrt_run),
+        [FC_ABS] = FC_FN(abs_run),
     };
     runs[job->kind](job);
 }

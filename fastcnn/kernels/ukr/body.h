@@ -5,10 +5,11 @@
 
 #include "rows.h"     /* first: others use it */
 #include "epilogue.h" /* before what stores a convolution */
-#include "exp.h"      /* before activation.h and softmax.h */
+#include "exp.h"      /* before what has exponentials and logarithms */
 #include "norm.h"     /* before pool.h */
 
 #include "activation.h"
+#include "power.h" /* before elementwise.h */
 #include "depthwise.h"
 #include "elementwise.h"
 #include "gemm.h"
@@ -106,4 +107,7 @@ const fc_ukr FC_FN(table) = {
 #undef stream
 #undef stream_end
 #undef relu_vec
+#undef sqrt_vec
+#undef FC_LN2_HIGH
+#undef FC_LN2_LOW
 #undef real

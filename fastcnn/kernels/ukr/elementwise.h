@@ -13,6 +13,57 @@
             for (ptrdiff_t i = 0; i < n; i++) z[i * sz] = a[i * sa] OP b[i * sb]; \
     } while (0)
 
+/* Up to LANES values, `step` apart. */
+INLINE vec FC_FN(gathered)(const real *x, ptrdiff_t step, ptrdiff_t n) {
+    if (step == 1) return load_part(x, n);
+    if (step == 0) return splat(x[0]);
+    vec v = splat(0);
+    for (ptrdiff_t i = 0; i < LANES && i < n; i++) v[i] = x[i * step];
+    return v;
+}
+
+/* z = FUNCTION(a, b) by vectors. */
+#define FC_VECTORS(FUNCTION)                                                                                    \
+    for (ptrdiff_t i = 0; i < n; i += LANES) {                                                                  \
+        const vec v = FUNCTION(FC_FN(gathered)(a + i * sa, sa, n - i), FC_FN(gathered)(b + i * sb, sb, n - i)); \
+        if (sz == 1)                                                                                            \
+            store_part(z + i, v, n - i);                                                                        \
+        else                                                                                                    \
+            for (ptrdiff_t k = 0; k < LANES && k < n - i; k++) z[(i + k) * sz] = v[k];                          \
+    }
+
+INLINE vec FC_FN(square_of)(vec x, vec y) { return (void)y, x * x; }
+INLINE vec FC_FN(cube_of)(vec x, vec y) { return (void)y, x * x * x; }
+INLINE vec FC_FN(root_of)(vec x, vec y) { return (void)y, sqrt_vec(x); }
+INLINE vec FC_FN(inverse_of)(vec x, vec y) { return (void)y, splat(1) / x; }
+
+static void FC_FN(power_row)(real *z, ptrdiff_t sz, const real *a, ptrdiff_t sa, const real *b, ptrdiff_t sb, ptrdiff_t n) {
+    const real exponent = sb == 0 ? b[0] : 0;
+    if (exponent == 2)
+        FC_VECTORS(FC_FN(square_of))
+    else if (exponent == 3)
+        FC_VECTORS(FC_FN(cube_of))
+    else if (exponent == (real)0.5)
+        FC_VECTORS(FC_FN(root_of))
+    else if (exponent == -1)
+        FC_VECTORS(FC_FN(inverse_of))
+    else
+        FC_VECTORS(FC_FN(pow_vec))
+}
+
+INLINE vec FC_FN(twice)(vec x, vec y) { return (void)y, x + x; }
+
+static void FC_FN(power_slope_row)(real *z, ptrdiff_t sz, const real *a, ptrdiff_t sa, const real *b, ptrdiff_t sb, ptrdiff_t n) {
+    if (sb == 0 && b[0] == 2)
+        FC_VECTORS(FC_FN(twice))
+    else
+        FC_VECTORS(FC_FN(pow_dx))
+}
+
+static void FC_FN(power_log_row)(real *z, ptrdiff_t sz, const real *a, ptrdiff_t sa, const real *b, ptrdiff_t sb, ptrdiff_t n) {
+    FC_VECTORS(FC_FN(pow_dy))
+}
+
 static void FC_FN(binary_row)(int op, void *z_, ptrdiff_t sz, const void *a_, ptrdiff_t sa, const void *b_, ptrdiff_t sb,
                               ptrdiff_t n) {
     real *z = z_;
@@ -23,10 +74,14 @@ static void FC_FN(binary_row)(int op, void *z_, ptrdiff_t sz, const void *a_, pt
         case FC_ADD: FC_ROW(+); break;
         case FC_SUB: FC_ROW(-); break;
         case FC_MUL: FC_ROW(*); break;
+        case FC_POW: FC_FN(power_row)(z, sz, a, sa, b, sb, n); break;
+        case FC_POW_SLOPE: FC_FN(power_slope_row)(z, sz, a, sa, b, sb, n); break;
+        case FC_POW_LOG: FC_FN(power_log_row)(z, sz, a, sa, b, sb, n); break;
         default: FC_ROW(/);
     }
 }
 #undef FC_ROW
+#undef FC_VECTORS
 
 /* kept[i] = draw[i] >= p. */
 static void FC_FN(survive)(uint8_t *kept, const float *draw, ptrdiff_t n, float p) {

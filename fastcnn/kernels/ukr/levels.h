@@ -93,6 +93,14 @@ INLINE void stream_end(void) {
     _mm_sfence();
 #endif
 }
+#define sqrt_vec FC_FN(sqrt_vec)
+INLINE vec sqrt_vec(vec v) {
+    real t[FC_VBYTES / sizeof(real)];
+    store(t, v);
+    for (int i = 0; i < LANES; i++)
+        t[i] = FC_BITS == 32 ? (real)__builtin_sqrtf((float)t[i]) : (real)__builtin_sqrt((double)t[i]);
+    return load(t);
+}
 /* max(v, 0) that keeps NaN. */
 #define relu_vec FC_FN(relu_vec)
 INLINE vec relu_vec(vec v) { return (vec)((ivec)v & ~(ivec)(v < splat(0))); }

@@ -146,7 +146,11 @@ enum {
     FC_GELU_TANH,
     FC_HARDSIGMOID,
     FC_HARDSWISH,
-    FC_SOFTPLUS
+    FC_SOFTPLUS,
+    FC_EXP,
+    FC_LOG,
+    FC_SQRT,
+    FC_ABS
 };
 /* n elements of an activation, or of its gradient when dy is not NULL; x is then what forward saved. */
 typedef struct {
@@ -181,14 +185,16 @@ typedef struct {
 } fc_norm_job;
 
 /* Losses of n pairs; see loss.h. */
-enum { FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS };
+enum { FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS, FC_WEIGHTED_LOGITS, FC_DIVERGENCE, FC_LOG_DIVERGENCE };
 typedef struct {
     void *out; /* each loss, or NULL; of the gradient: dx */
     const void *x, *target;
+    const void *weight, *pos_weight; /* of weighted logits; may be NULL */
     const void *dy; /* of the gradient: of each loss, or NULL */
     ptrdiff_t n;
     double p, factor; /* p: where the Huber loss becomes a line */
     int kind;
+    int of_target; /* the gradient is that of the target */
 } fc_loss_job;
 
 /* Softmax cross-entropy of the probabilities of one sample; see softmax.h. */
@@ -279,7 +285,8 @@ typedef struct {
     ptrdiff_t oh, ow, iw, size;
 } fc_move_job;
 
-enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV }; /* of binary_row */
+/* Of binary_row: a^b, its slope along a, and from a = x^y and b = x the slope along y. */
+enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG };
 
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
  * of steps. Each optimizer reads its own. */

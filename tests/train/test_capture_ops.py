@@ -1,0 +1,100 @@
+"""tests.train.test_capture_ops: operations with options of their own are replayed with the bits of eager calls, on new values."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+import fastcnn.nn.functional as F
+from fastcnn import nn
+from fastcnn.errors import ArgumentError, CaptureWarning
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.standard_normal((6, 5))
+IMAGES = RNG.uniform(0.5, 1.5, (2, 3, 4, 4))
+SHARES = RNG.dirichlet(np.ones(5), 6)
+LABELS = RNG.integers(0, 5, 6)
+PIXEL_LABELS = RNG.integers(0, 3, (2, 4, 4))
+WEIGHTS = fc.tensor(np.linspace(0.2, 2, 5), dtype=np.float64)
+THREE = fc.tensor([0.5, 1.0, 2.0], dtype=np.float64)
+
+# Name: (function of Tensors and labels, float64 inputs, labels or None)
+STEPS = {
+    "cross_entropy weight": (lambda x, y: F.cross_entropy(x, y, WEIGHTS), (LOGITS,), LABELS),
+    "cross_entropy weight smoothing": (lambda x, y: F.cross_entropy(x, y, WEIGHTS, label_smoothing=0.1), (LOGITS,), LABELS),
+    "cross_entropy weight none": (lambda x, y: F.cross_entropy(x, y, WEIGHTS, reduction="none"), (LOGITS,), LABELS),
+    "cross_entropy weight ignored": (lambda x, y: F.cross_entropy(x, y, WEIGHTS, ignore_index=2), (LOGITS,), LABELS),
+    "cross_entropy weight pixels": (lambda x, y: F.cross_entropy(x, y, THREE), (IMAGES,), PIXEL_LABELS),
+    "nll_loss": (lambda x, y: F.nll_loss(F.log_softmax(x, 1), y), (LOGITS,), LABELS),
+    "nll_loss weight": (lambda x, y: F.nll_loss(x, y, WEIGHTS, reduction="sum"), (LOGITS,), LABELS),
+    "nll_loss pixels": (lambda x, y: F.nll_loss(x, y, THREE, reduction="none", ignore_index=1), (IMAGES,), PIXEL_LABELS),
+    "kl_div": (lambda x, t: F.kl_div(x, t, reduction="batchmean"), (LOGITS, SHARES), None),
+    "kl_div log": (lambda x, t: F.kl_div(x, t, log_target=True, reduction="sum"), (LOGITS, LOGITS[::-1]), None),
+    "kl_div none": (lambda x, t: F.kl_div(x, t, reduction="none"), (LOGITS, SHARES), None),
+    "bce pos_weight": (lambda x, t: F.binary_cross_entropy_with_logits(x, t, pos_weight=WEIGHTS), (LOGITS, SHARES), None),
+    "bce weight": (lambda x, t: F.binary_cross_entropy_with_logits(x, t, WEIGHTS, reduction="none"), (LOGITS, SHARES), None),
+    "bce": (lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="sum"), (LOGITS, SHARES), None),
+    "pow by a number": (lambda x: x**2 + x**3 + x**0.5 + x**-1 + x**1.7, (IMAGES,), None),
+    "number to a power": (lambda x: 2.0**x, (IMAGES,), None),
+    "pow that broadcasts": (lambda x, y: x**y, (IMAGES, IMAGES[:1, :, :1]), None),
+    "logarithms": (lambda x: (x.exp() + x.sqrt()).log() * abs(x - 1), (IMAGES,), None),
+    "conv_transpose2d": (
+        lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, output_padding=1, padding=1),
+        (IMAGES, RNG.standard_normal((3, 4, 3, 3)), RNG.standard_normal(4)),
+        None,
+    ),
+}
+
+
+def results(name, captured, dtype=np.float64, calls=5):
+    """The values and gradients of calls on values that change, in one list of bytes."""
+    function, inputs, labels = STEPS[name]
+    scales = [fc.tensor(1.0, dtype=np.float64, requires_grad=True) for _ in inputs]
+
+    def step(*arguments):
+        given = [x * s for x, s in zip(arguments, scales, strict=False)]
+        y = function(*given, *arguments[len(scales) :])
+        for s in scales:
+            s.grad = None
+        (y * y).sum().backward()
+        return y, [s.grad for s in scales]
+
+    call = fc.capture(step) if captured else step
+    out = []
+    for i in range(calls):
+        more = () if labels is None else (np.roll(labels, i),)
+        y, gradients = call(*(fc.Tensor(x * (1 + i / 16)) for x in inputs), *more)
+        out += [t.data.tobytes() for t in (y, *gradients)]
+    return out, call
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_replay_has_the_bits_of_a_call(name):
+    want, _ = results(name, False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaptureWarning)
+        got, call = results(name, True)
+    assert got == want and call.report().replayed == 3, str(call.report())
+
+
+def test_weights_may_change():
+    weight = nn.Parameter(fc.tensor([1.0, 2.0, 3.0]), requires_grad=False)
+    step = fc.capture(lambda x, y: F.cross_entropy(x, y, weight) + F.nll_loss(x, y, weight))
+    x, y = fc.tensor([[0.5, 0.1, 0.3], [0.2, 0.9, 0.4]]), np.array([2, 1])
+    for scale in (1.0, 1.0, 2.0, 3.0):
+        weight.data[0] = scale
+        y = (y + 1) % 3
+        assert step(x, y).item() == (F.cross_entropy(x, y, weight) + F.nll_loss(x, y, weight)).item()
+    assert step.report().replayed == 2
+
+
+def test_a_label_that_is_no_class():
+    step = fc.capture(lambda x, y: F.nll_loss(x, y))
+    x = fc.tensor([[0.5, 0.1, 0.3], [0.2, 0.9, 0.4]])
+    for _ in range(3):
+        step(x, np.array([0, 1]))
+    with pytest.raises(ArgumentError, match=r"^nll_loss: target must be between 0 and 2, got 3"):
+        step(x, np.array([0, 3]))
