@@ -28,6 +28,9 @@ EXTENSIONS = {
     f"{KERNELS}/strided": [],
     f"{KERNELS}/layout": [],
     f"{KERNELS}/elementwise": [],
+    f"{KERNELS}/convert": [],
+    f"{KERNELS}/largest": [],
+    f"{KERNELS}/take": [],
     f"{KERNELS}/relu": [],
     f"{KERNELS}/activation": [],
     f"{KERNELS}/pixels": [],
@@ -83,7 +86,8 @@ def openmp_flags() -> list[str]:
 def extensions() -> list[Extension]:
     flags = openmp_flags()
     wraps = sys.platform == "linux"  # team.h stands for a function of GCC's OpenMP runtime
-    faces = [f"{KERNELS}/ukr/{stem}.h" for stem in ("ukr", "floats", "team")] + [str(p) for p in sorted(Path(KERNELS).glob("*.pxd"))]
+    faces = [f"{KERNELS}/ukr/{stem}.h" for stem in ("ukr", "floats", "team", "convert")]
+    faces += [str(p) for p in sorted(Path(KERNELS).glob("*.pxd"))]
     bodies = [str(p) for p in sorted(Path(f"{KERNELS}/ukr").glob("*.h"))]
     built = []
     for name, sources in EXTENSIONS.items():

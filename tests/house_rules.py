@@ -43,6 +43,7 @@ NOT_OPS = {
     "bounds": "activations in the store of a product",
     "normalisation": "what the norms share",
     "operands": "checks and type rules",
+    "positions": "what an index means",
     "resampling": "tables of interpolation",
     "shaping": "compositions of other operations",
 }

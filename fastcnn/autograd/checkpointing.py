@@ -10,7 +10,7 @@ from numpy import ndarray
 from ..errors import ArgumentError, DtypeError, GradientError
 from ..rng import get_state, set_state
 from .arithmetic import arithmetic
-from .mode import enable_grad, is_grad_enabled, mode, recomputing
+from .mode import enable_grad, is_grad_enabled, recomputing
 from .tape import Node, next_number, record, walk
 from .tensor import Tensor
 
@@ -54,9 +54,9 @@ def checkpoint(function: Callable[..., Tensor], *inputs, preserve_rng_state: boo
     """
     if not is_grad_enabled():
         return _result(function(*inputs))
-    if mode.witness is not None:
-        mode.witness.refuse("checkpoint(), which runs its function again in backward")
-    state = get_state() if preserve_rng_state else None
+    state = _GeneratorState() if preserve_rng_state else None
+    if state is not None:
+        arithmetic.at_replay(state.take)
     stand_ins = tuple(_stand_in(x) for x in inputs)
     first = next_number()
     y = _result(function(*stand_ins))
@@ -121,6 +121,19 @@ def _part(layers) -> Callable[[Tensor], Tensor]:
     return layers if callable(layers) else run
 
 
+class _GeneratorState:
+    """The state of the global generator, as it was when this was made or at the last `take`."""
+
+    def __init__(self):
+        self.take()
+
+    def take(self) -> None:
+        self.state = get_state()
+
+    def give_back(self) -> None:
+        set_state(self.state)
+
+
 def _result(y) -> Tensor:
     if not isinstance(y, Tensor):
         raise DtypeError(f"checkpoint: function must return one Tensor, got {type(y).__name__}")
@@ -153,15 +166,18 @@ def _recompute(dy: ndarray, saved, case, needs):
     function, described, state, leaves = case
     arrays = iter(saved)
     inputs = [Tensor(next(arrays), wants) if is_tensor else value for is_tensor, wants, value in described]
-    outer = get_state()
+    outer = _GeneratorState()
+    if state is not None:
+        arithmetic.at_replay(outer.take)
+        state.give_back()
+        arithmetic.at_replay(state.give_back)
     try:
-        if state is not None:
-            set_state(state)
         with enable_grad(), recomputing():
             y = function(*inputs)
     finally:
         if state is not None:
-            set_state(outer)
+            outer.give_back()
+            arithmetic.at_replay(outer.give_back)
     wanted = [x for x in inputs if isinstance(x, Tensor)] + list(leaves)
     gradients: dict[int, ndarray] = {}
 

@@ -184,11 +184,12 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
 
 def _hook(hooks, dy: ndarray) -> ndarray:
     """Return `dy`, or what the hooks make of it; raise unless that has its shape and dtype."""
-    if mode.witness is not None and hooks:
-        mode.witness.refuse("a hook on a gradient")
     for hook in tuple(hooks):
         changed = hook(Tensor(dy))
-        if changed is not None:
+        if changed is None:
+            if mode.witness is not None:
+                mode.witness.refuse("a hook on a gradient that returns nothing: a replay would not call it")
+        else:
             new = changed.data if isinstance(changed, Tensor) else as_array(changed)
             if new.shape != dy.shape or new.dtype != dy.dtype:
                 raise GradientError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..errors import ArgumentError, DtypeError, GradientError
+from .arithmetic import arithmetic
 from .array import FLOATS, PLAIN, as_array
 from .hook import RemovableHandle
 from .mode import mode
@@ -164,7 +165,7 @@ class Tensor:
 
     def copy_(self, values) -> Tensor:
         """Overwrite the values in place (broadcasting), outside the tape; the version rises by one."""
-        self._change_in_place("copy_")[...] = values.data if isinstance(values, Tensor) else values
+        arithmetic.copy_to(self._change_in_place("copy_"), values.data if isinstance(values, Tensor) else values)
         return self
 
     def _change_in_place(self, op: str) -> ndarray:
@@ -174,6 +175,8 @@ class Tensor:
             raise GradientError(f"{op}: {kind} cannot be changed in place; use no_grad() and a leaf, or detach()")
         if not self.data.flags.writeable:
             raise ArgumentError(f"{op}: the tensor's memory is read-only (shape={self.data.shape})")
+        if mode.witness is not None:
+            mode.witness.changes(self)
         self.version += 1
         return self.data
 
@@ -205,6 +208,8 @@ class Tensor:
         return wanted.copy() if copy and wanted is self.data else wanted
 
     def __dlpack__(self, **options):
+        if mode.witness is not None:
+            mode.witness.refuse("a tensor that another library reads")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self):

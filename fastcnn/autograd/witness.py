@@ -23,6 +23,9 @@ class Witness:
     def reads_gradient(self, leaf) -> None:
         """Something works on `leaf.grad`."""
 
+    def changes(self, tensor) -> None:
+        """The values of `tensor` are about to be changed in place."""
+
     def calls(self, module) -> None:
         """A module was called."""
 

@@ -126,7 +126,7 @@ cdef cnp.ndarray laid_like(cnp.ndarray like, object array, str op, str name, int
         raise ShapeError(f"{op}: {name} must have shape {np.shape(like)}, got {name}.shape={np.shape(x)}")
     if same_order(x, like):
         return x
-    y = empty_in_order_of(like, np.shape(like), like.dtype.num)
+    y = empty_in_order_of(like, like.dtype.num)
     copy_into(y, x, threads)
     return y
 
@@ -137,7 +137,7 @@ def plain_forward(x, str kind, *, int threads=1):
     cdef Activation job
     if kind not in PLAIN:
         raise ArgumentError(f"plain_forward: kind must be one of {', '.join(PLAIN)}, got {kind!r}")
-    y = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    y = empty_in_order_of(a, a.dtype.num)
     a = laid_like(y, a, kind, "x", threads)
     job.u, job.n, job.threads = table(a.itemsize), a.size, crew(COST * 2.0 * a.size * a.itemsize, threads)
     job.all_.kind, job.all_.p, job.all_.q = PLAIN[kind], 0, 0
@@ -153,7 +153,7 @@ def plain_backward(dy, saved, str kind, *, int threads=1):
     cdef Activation job
     if kind not in PLAIN:
         raise ArgumentError(f"plain_backward: kind must be one of {', '.join(PLAIN)}, got {kind!r}")
-    dx = empty_in_order_of(a, np.shape(a), a.dtype.num)
+    dx = empty_in_order_of(a, a.dtype.num)
     a, g = laid_like(dx, a, kind, "saved", threads), laid_like(dx, dy, kind, "dy", threads)
     job.u, job.n, job.threads = table(g.itemsize), g.size, crew(COST * 3.0 * g.size * g.itemsize, threads)
     job.all_.kind, job.all_.p, job.all_.q = PLAIN[kind], 0, 0

@@ -18,12 +18,14 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_POW, FC_POW_LOG, FC_POW_SLOPE, FC_SUB, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, fits, offsets, ordered, plan_walk
+from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, fits, offsets, ordered, plan_walk, same_order
 
 cnp.import_array()
 
 cdef enum:
     RUN = 16384  # values of one task
+
+IN_PLACE = {"add": (FC_ADD, np.add), "sub": (FC_SUB, np.subtract), "mul": (FC_MUL, np.multiply), "div": (FC_DIV, np.divide)}
 
 
 cdef struct Binary:
@@ -197,6 +199,29 @@ def add_to(total, x, *, int threads=1):
         return
     unrecorded("a sum in place of such arrays")
     z += a
+
+
+def change(str op, total, x, *, int threads=1):
+    """total op= x in place, op "add", "sub", "mul" or "div"; x is an array of the dtype that broadcasts to total, or a number."""
+    cdef cnp.ndarray z = total, a = x if plain(x) else None
+    cdef Binary p
+    code, ufunc = IN_PLACE[op]
+    if not cnp.PyArray_ISWRITEABLE(z):
+        raise ArgumentError(f"{op}: the tensor is read-only (shape {np.shape(z)})")
+    cdef bint fine = plain(z) and in_steps(z) and z.ndim <= 8 and cnp.PyArray_TYPE(z) in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE)
+    if a is None:
+        fine = fine and np.ndim(x) == 0
+    elif not (fits(z, a) and same_order(z, a) and cnp.PyArray_BYTES(a) == cnp.PyArray_BYTES(z)):  # not z itself
+        fine = fine and cnp.PyArray_TYPE(a) == cnp.PyArray_TYPE(z) and in_steps(a)
+        fine = fine and np.broadcast_shapes(np.shape(z), np.shape(a)) == np.shape(z) and not np.may_share_memory(z, a)
+    if fine:
+        if z.size:
+            fill_binary(&p, code, z, z, a, x if a is None else None, threads)
+            emit(binary_all, &p, sizeof(p), (z, a))
+        return
+    unrecorded(f"{op} in place of such operands")
+    with np.errstate(all="ignore"):
+        ufunc(z, x, out=z)
 
 
 def full(shape, double value, dtype, *, int threads=1):

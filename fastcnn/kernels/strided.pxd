@@ -13,6 +13,7 @@ cdef struct Walk:
 
 cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b)
 cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
+cdef void copy_row(char *dst, Py_ssize_t d, const char *src, Py_ssize_t s, Py_ssize_t n, Py_ssize_t item) noexcept nogil
 cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads)
 cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum)

@@ -52,14 +52,24 @@ class Module:
         if self._forward_pre_hooks:
             for hook in tuple(self._forward_pre_hooks):
                 changed = hook(self, inputs)
-                if changed is not None:
+                if changed is None:
+                    self._only_looked()
+                else:
                     inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
         if self._forward_hooks:
             for hook in tuple(self._forward_hooks):
                 changed = hook(self, inputs, output)
-                output = output if changed is None else changed
+                if changed is None:
+                    self._only_looked()
+                else:
+                    output = changed
         return output
+
+    def _only_looked(self) -> None:
+        """A hook returned nothing: what it did is not among the operations of a step that is being captured."""
+        if mode.witness is not None:
+            mode.witness.refuse(f"a hook of {type(self).__name__} that returns nothing: a replay would not call it")
 
     def __setattr__(self, name: str, value) -> None:
         held = self.__dict__.get(name)

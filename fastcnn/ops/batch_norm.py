@@ -8,15 +8,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from ..autograd import Tensor, is_grad_enabled, is_recomputing, record
 from ..errors import ArgumentError, ShapeError
-from ..kernels import entry
 from ..kernels import select as kernels
 from ..shapes import Pool2dCase, pool2d_case
 from .max_pool2d import max_pool2d
-from .normalisation import average, one_pass
+from .normalisation import average, fixed_gradients, one_pass
 from .operands import float_tensor, number, same_dtype
 
 
@@ -152,16 +149,5 @@ def _backward(dy, saved, case, needs):
         return gradients if len(needs) == 3 else (*gradients, dy)
     if case.training:
         return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=True, ceiling=case.ceiling, y=y)
-    entry.refuse("batch_norm: the gradient with fixed statistics")
-    if case.ceiling is not None:
-        dy = np.where((y <= 0) | (y >= case.ceiling), dy.dtype.type(0), dy)
-    along = (-1, 1, 1)[: x.ndim - 1]  # (channels,) -> broadcast against x
-    over = (0, 2, 3)[: x.ndim - 1]
-    rstd = 1 / np.sqrt(var + x.dtype.type(case.eps))
-    scale = rstd if w is None else rstd * w
-    gradients = (
-        dy * scale.reshape(along) if needs[0] else None,
-        (dy * (x - mean.reshape(along))).sum(axis=over) * rstd if needs[1] else None,
-        dy.sum(axis=over) if needs[2] else None,
-    )
+    gradients, dy = fixed_gradients(dy, x, w, mean, var, case, y, needs)
     return gradients if len(needs) == 3 else (*gradients, dy)

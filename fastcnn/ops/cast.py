@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..autograd import Tensor, checked_dtype, record
+from ..kernels import convert
+from ..threads import get_num_threads
 from .operands import as_tensor
 
 
@@ -16,8 +18,8 @@ def cast(x, dtype) -> Tensor:
 
 
 def _forward(x, dtype):
-    return x.astype(dtype), x.dtype
+    return convert.cast(x, dtype, threads=get_num_threads()), x.dtype
 
 
 def _backward(dy, saved, case, needs):
-    return (dy.astype(saved),)
+    return (convert.cast(dy, saved, threads=get_num_threads()),)

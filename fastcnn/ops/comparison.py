@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import Tensor
+from ..autograd import FLOATS, Tensor
 from ..errors import ShapeError
-from .operands import as_tensor, axis, operands, unbroadcastable
+from ..kernels import convert, entry, largest
+from ..threads import get_num_threads
+from .operands import as_tensor, axis, operands, reshaped, unbroadcastable
+
+MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 
 
 def _comparison(op: str, ufunc):
     def compare(x, y) -> Tensor:
         _, _, a, b = operands(op, x, y)
+        threads, name = get_num_threads(), op
+        if not isinstance(a, np.ndarray):  # a number on the left
+            a, b, name = b, a, MIRRORED[op]
+        elif isinstance(b, np.ndarray) and a.dtype != b.dtype and np.uint64 not in (a.dtype, b.dtype):  # integers
+            a, b = convert.cast(a, np.int64, threads=threads), convert.cast(b, np.int64, threads=threads)
         try:
-            return Tensor(ufunc(a, b))
+            return Tensor(convert.compare(name, a, b, threads=threads))
         except ValueError:
             raise unbroadcastable(op, a, b) from None
 
@@ -36,4 +45,10 @@ def argmax(x, dim=None, keepdim=False) -> Tensor:
     dim = None if dim is None else axis("argmax", "dim", dim, x.data.ndim)
     if (x.data.size if dim is None or x.data.ndim == 0 else x.data.shape[dim]) == 0:
         raise ShapeError(f"argmax: x has no elements along dim={dim} (x.shape={x.data.shape})")
+    if x.data.dtype in FLOATS and x.data.ndim:
+        index = largest.max_forward(reshaped(x.data, (-1,)) if dim is None else x.data, dim or 0, threads=get_num_threads())[1]
+        if keepdim:
+            index = index.reshape((1,) * x.data.ndim) if dim is None else np.expand_dims(index, dim)
+        return Tensor(index)
+    entry.refuse("argmax of integers")
     return Tensor(np.argmax(x.data, axis=dim if x.data.ndim else None, keepdims=bool(keepdim)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..autograd import Tensor, record
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise
+from ..threads import get_num_threads
 from .operands import float_tensor, number, whole
 
 
@@ -39,27 +39,31 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0) -> Tensor:
 
 def _forward(x, case):
     size, alpha, beta, k = case
-    square, energy, channels = x * x, np.zeros_like(x), x.shape[1]
+    threads, channels = get_num_threads(), x.shape[1]
+    square, energy = elementwise.mul(x, x, threads=threads), elementwise.full_like(x, 0.0, threads=threads)
     for shift in range(-(size // 2), (size - 1) // 2 + 1):  # channel c reads channel c + shift
         if abs(shift) < channels:
-            energy[:, max(0, -shift) : channels - max(0, shift)] += square[:, max(0, shift) : channels - max(0, -shift)]
-    energy *= x.dtype.type(alpha / size)
-    energy += x.dtype.type(k)
-    np.power(energy, x.dtype.type(-beta), out=square)
-    return x * square, (x, energy, square)
+            read = square[:, max(0, shift) : channels - max(0, -shift)]
+            elementwise.add_to(energy[:, max(0, -shift) : channels - max(0, shift)], read, threads=threads)
+    elementwise.change("mul", energy, alpha / size, threads=threads)
+    elementwise.change("add", energy, k, threads=threads)
+    factor = elementwise.pow(energy, -beta, threads=threads)
+    return elementwise.mul(x, factor, threads=threads), (x, energy, factor)
 
 
 def _backward(dy, saved, case, needs):
     x, energy, factor = saved
     size, alpha, beta, _ = case
-    share, channels = dy * x, x.shape[1]
-    share *= factor
-    share /= energy
-    back = np.zeros_like(share)
+    threads, channels = get_num_threads(), x.shape[1]
+    share = elementwise.mul(x, dy, threads=threads)
+    elementwise.change("mul", share, factor, threads=threads)
+    elementwise.change("div", share, energy, threads=threads)
+    back = elementwise.full_like(share, 0.0, threads=threads)
     for shift in range(-(size // 2), (size - 1) // 2 + 1):
         if abs(shift) < channels:
-            back[:, max(0, shift) : channels - max(0, -shift)] += share[:, max(0, -shift) : channels - max(0, shift)]
-    back *= x
-    back *= x.dtype.type(-2 * alpha * beta / size)
-    back += dy * factor
+            read = share[:, max(0, -shift) : channels - max(0, shift)]
+            elementwise.add_to(back[:, max(0, shift) : channels - max(0, -shift)], read, threads=threads)
+    elementwise.change("mul", back, x, threads=threads)
+    elementwise.change("mul", back, -2 * alpha * beta / size, threads=threads)
+    elementwise.add_to(back, elementwise.mul(factor, dy, threads=threads), threads=threads)
     return (back,)

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd import Tensor, record
+from ..autograd import FLOATS, Tensor, record
 from ..errors import ShapeError
+from ..kernels import entry, largest
+from ..threads import get_num_threads
 from .operands import as_tensor, axis
 
 
@@ -32,29 +34,29 @@ def max(x, dim=None, keepdim=False):
         return Max(x, Tensor(np.zeros((), dtype=np.int64)))
     y, saved = _forward(x.data, case)
     values = record("max", (x,), y, _backward, saved, case)
-    if case is None:
-        return values
-    index = saved[0]
-    return Max(values, Tensor(index if case[1] else index.squeeze(case[0])))
+    return values if case is None else Max(values, Tensor(saved[1]))
 
 
 def _forward(x, case):
+    threads = get_num_threads()
+    if x.dtype not in FLOATS:
+        entry.refuse("max of integers")
+        y = np.asarray(x.max()) if case is None else x.max(axis=case[0], keepdims=case[1])
+        return y, (x, y if case is None else x.argmax(axis=case[0], keepdims=case[1]))
     if case is None:
-        y = x.max()
+        y = largest.max_all(x, threads=threads)
         return y, (x, y)
-    dim, keep = case
-    index = np.expand_dims(x.argmax(axis=dim), dim)
-    y = np.take_along_axis(x, index, dim)
-    return y if keep else y.squeeze(dim), (index, x.shape)
+    y, index = largest.max_forward(x, case[0], threads=threads)
+    if case[1]:
+        y, index = np.expand_dims(y, case[0]), np.expand_dims(index, case[0])
+    return y, (x, index)
 
 
 def _backward(dy, saved, case, needs):
+    x, found = saved
+    threads = get_num_threads()
     if case is None:
-        x, y = saved
-        winners = (x == y) | (np.isnan(x) & np.isnan(y))
-        return (winners * (dy / dy.dtype.type(winners.sum())),)
-    dim, keep = case
-    index, shape = saved
-    dx = np.zeros(shape, dtype=dy.dtype)
-    np.put_along_axis(dx, index, dy if keep else np.expand_dims(dy, dim), dim)
-    return (dx,)
+        return (largest.max_all_backward(dy, x, found, threads=threads),)
+    if case[1]:
+        dy, found = dy.squeeze(case[0]), found.squeeze(case[0])
+    return (largest.max_backward(dy, found, x, case[0], threads=threads),)

@@ -49,7 +49,7 @@ def _swapped(op):
     return reflected
 
 
-def _in_place(op, ufunc):
+def _in_place(op):
     """`x += y`: in place on a leaf outside the tape, a new tensor on it (the name `x` then means the result)."""
 
     def assign(self, other):
@@ -63,14 +63,23 @@ def _in_place(op, ufunc):
         if a is not self.data:  # the result has another dtype
             return op(self, other)
         memory = self._change_in_place(op.__name__)
-        entry.refuse(f"{op.__name__} in place")
         try:
-            ufunc(a, b, out=memory)
+            elementwise.change(op.__name__, memory, b, threads=get_num_threads())
         except ValueError:
             raise unbroadcastable(op.__name__, a, b) from None
         return self
 
     return assign
+
+
+def _copy_to(out, x) -> None:
+    """out[...] = x; NumPy where a kernel cannot: other dtypes, and arrays that overlap."""
+    fits = isinstance(x, np.ndarray) and x.dtype == out.dtype and np.broadcast_shapes(x.shape, out.shape) == out.shape
+    if fits and not np.may_share_memory(out, x):
+        strided.copy_to(out, x, threads=get_num_threads())
+    else:
+        entry.refuse("copy_ of another dtype, of no array, or within one array")
+        out[...] = x
 
 
 def _sizes(args):
@@ -89,16 +98,16 @@ def _transpose(x, dim0, dim1):
 METHODS = {
     "__add__": add,
     "__radd__": _swapped(add),
-    "__iadd__": _in_place(add, np.add),
+    "__iadd__": _in_place(add),
     "__sub__": sub,
     "__rsub__": _swapped(sub),
-    "__isub__": _in_place(sub, np.subtract),
+    "__isub__": _in_place(sub),
     "__mul__": mul,
     "__rmul__": _swapped(mul),
-    "__imul__": _in_place(mul, np.multiply),
+    "__imul__": _in_place(mul),
     "__truediv__": div,
     "__rtruediv__": _swapped(div),
-    "__itruediv__": _in_place(div, np.divide),
+    "__itruediv__": _in_place(div),
     "__pow__": pow,
     "__rpow__": _swapped(pow),
     "__matmul__": matmul,
@@ -150,5 +159,7 @@ for _name, _function in METHODS.items():
 
 arithmetic.add = lambda a, b: elementwise.add(a, b, threads=get_num_threads())
 arithmetic.add_to = lambda total, x: elementwise.add_to(total, x, threads=get_num_threads())
+arithmetic.copy_to = _copy_to
+arithmetic.at_replay = lambda function: entry.call(function, repeatable=True)
 arithmetic.copy = lambda x: strided.copy(x, threads=get_num_threads())
 arithmetic.ones = lambda x: elementwise.full_like(x, 1.0) if x.ndim <= MOST_AXES else np.ones_like(x)

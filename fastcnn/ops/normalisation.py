@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..autograd import Tensor, is_grad_enabled
 from ..errors import ArgumentError, ShapeError
-from ..kernels import elementwise
+from ..kernels import activation, elementwise
 from ..kernels import select as kernels
 from ..kernels.strided import contiguous
+from ..threads import get_num_threads
 from .operands import same_dtype
 
 
@@ -71,3 +74,31 @@ def average(running_mean, running_var, statistics, count, momentum, batches) -> 
     for running, statistic, factor in zip((running_mean, running_var), statistics, (1.0, count / (count - 1)), strict=True):
         elementwise.running_average(running.data, statistic, momentum, factor, seen)
         running.version += 1
+
+
+def unclipped(dy, y, ceiling: float):
+    """dy where 0 < y < ceiling, else 0: the gradient before a ReLU."""
+    if ceiling == math.inf:
+        return kernels.relu_backward(dy, y)
+    if ceiling == 6:
+        return kernels.activation_backward(dy, y, "relu6")
+    kind = y.dtype.type
+    return kernels.activation_backward(dy, y, "clamp", float(np.finfo(kind).tiny), float(np.nextafter(kind(ceiling), kind(0))))
+
+
+def fixed_gradients(dy, x, w, mean, var, case, y, needs):
+    """Return (dx, dweight, dbias) of a batch normalisation whose statistics are given, and dy before the ReLU.
+
+    dx = dy weight / sqrt(var + eps); those of weight and bias are as in training.
+    """
+    threads = get_num_threads()
+    if case.ceiling is not None:
+        dy = unclipped(dy, y, case.ceiling)
+    dx = dw = db = None
+    if needs[1] or needs[2]:
+        _, dw, db = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps)
+    if needs[0]:
+        root = activation.plain_forward(elementwise.add(var, case.eps), "sqrt")
+        scale = elementwise.div(1.0 if w is None else w, root)
+        dx = elementwise.mul(dy, scale.reshape((-1, 1, 1)[: x.ndim - 1]), threads=threads)
+    return (dx, dw if needs[1] else None, db if needs[2] else None), dy

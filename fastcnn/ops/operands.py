@@ -175,23 +175,6 @@ def class_numbers(op: str, target: ndarray, x_shape, ignore_index: int):
     return np.where(ignored, 0, target).astype(np.int64, copy=False), ignored
 
 
-def plain_index(index):
-    """Return an index without Tensors in it; index arrays are copied, so that changing them later does no harm."""
-    if isinstance(index, tuple):
-        return tuple(map(plain_index, index))
-    if isinstance(index, Tensor):
-        index = index.data
-    return index.copy() if isinstance(index, ndarray) else index
-
-
-def is_basic(parts: tuple) -> bool:
-    """Whether indexing with these gives a view: no arrays, lists or booleans."""
-    return all(
-        part is None or part is Ellipsis or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
-        for part in parts
-    )
-
-
 def unbroadcastable(op: str, a, b) -> ShapeError:
     """Return the error for shapes that do not broadcast."""
     return ShapeError(f"{op}: shapes do not broadcast (x.shape={np.shape(a)}, y.shape={np.shape(b)})")

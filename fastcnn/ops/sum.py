@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd import Tensor, record
-from ..kernels import columns, entry
+from ..kernels import columns, convert, entry
 from ..threads import get_num_threads
 from .operands import MOST_AXES, as_tensor, axes, expanded, memory_order
 
@@ -29,10 +29,11 @@ def sum(x, dim=None, keepdim=False) -> Tensor:
 def _forward(x, case):
     over, keep = case
     saved = x.shape, memory_order(x)
-    if x.dtype.kind != "f" or x.ndim > MOST_AXES:
-        entry.refuse("a sum of integers or over more than 8 axes")
+    if x.ndim > MOST_AXES or x.dtype.kind == "u":
+        entry.refuse("a sum of unsigned integers or over more than 8 axes")
         return x.sum(axis=over, keepdims=keep), saved
-    y = columns.over(x, over, threads=get_num_threads())
+    total = columns.over if x.dtype.kind == "f" else convert.total
+    y = total(x, over, threads=get_num_threads())
     return np.expand_dims(y, over) if keep else y, saved
 
 

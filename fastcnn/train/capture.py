@@ -214,8 +214,10 @@ def capture(step: Callable, *, max_recordings: int = 8) -> Capture:
     go on, random draws are made anew; schedules stepped inside the step are stepped.
 
     Other Python inside the step runs while it is recorded, not in a replay. What depends on values (`item()`, `numpy()`, an
-    `if`), what NumPy computes, and hooks make the step run op by op, with a CaptureWarning that names the reason. A recording
-    has memory of its own, `report().size`; `.grad` of the parameters lies in it and is overwritten by the next replay.
+    `if`, indexing by a mask), what NumPy makes, and hooks that return nothing make the step run op by op, with a CaptureWarning
+    that names the reason; hooks that return something, and `checkpoint`, are recorded. What NumPy writes into an array that
+    existed before is not noticed. A recording has memory of its own, `report().size`; `.grad` of the parameters lies in it and is
+    overwritten by the next replay.
 
     Examples
     --------

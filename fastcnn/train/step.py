@@ -11,7 +11,7 @@ from ..errors import ArgumentError, DtypeError, ShapeError, StateError
 from ..kernels.elementwise import full, require_finite
 from ..nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from ..optim import NoiseScale
-from .capture import capture
+from .capture import Capture, CaptureReport, capture
 from .metrics import classes_of
 
 
@@ -60,6 +60,11 @@ class Step:
             self.noise.update(first, len(batches[0][0]), whole, count)
         self.loss, self.count = total / count, count
         return right
+
+    def report(self) -> dict[str, CaptureReport]:
+        """Return the reports of the captured parts."""
+        parts = {"gradients": self.gradients, "update": self.update}
+        return {name: part.report() for name, part in parts.items() if isinstance(part, Capture)}
 
     def _gradients(self, x, y, share: float):
         """Add the gradients of the mean over all samples, of which these are a `share`; return their mean loss and the logits."""

@@ -11,6 +11,7 @@ from ..errors import ArgumentError, StateError
 from ..nn import functional as F
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from .callback import Callback, as_callback, overridden
+from .capture import CaptureReport
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluate import batches_of, evaluate, figures_of
 from .history import Epoch, History
@@ -187,6 +188,10 @@ class Trainer:
                 loss=self.validation_loss,
                 metrics=self.metrics.values(),
             )
+
+    def capture_report(self) -> dict[str, CaptureReport]:
+        """Return what was captured, its memory, what ran op by op and why, of "gradients" and "update"; {} without `capture`."""
+        return self._update.report()
 
     def save(self, path: str | os.PathLike) -> None:
         """Save a checkpoint of the run, see `save_checkpoint`; to be called between steps, e.g. by a callback."""

@@ -19,6 +19,8 @@ RECORDED = frozenset(
         "avg_pool2d",
         "batch_norm",
         "binary_cross_entropy_with_logits",
+        "cast",
+        "checkpoint",
         "clamp",
         "concat",
         "conv2d",
@@ -43,8 +45,10 @@ RECORDED = frozenset(
         "leaky_relu",
         "linear",
         "log",
+        "local_response_norm",
         "log_softmax",
         "matmul",
+        "max",
         "max_pool2d",
         "mean",
         "mse_loss",
@@ -60,6 +64,7 @@ RECORDED = frozenset(
         "sigmoid",
         "silu",
         "smooth_l1_loss",
+        "soft_cross_entropy",
         "softmax",
         "softplus",
         "sqrt",
@@ -87,8 +92,9 @@ class Watch(Witness):
     def __init__(self, earlier: Watch | None = None):
         self.first = next_number()
         self.refused: str | None = None
-        self.modules: dict[int, tuple] = {}  # id -> (module, its attributes at the call)
+        self.modules: dict[int, tuple] = {}  # id -> (module, its attributes at the call, its hooks)
         self.leaves: dict[int, Tensor] = {} if earlier is None else dict(earlier.leaves)
+        self.hooks: dict[int, tuple] = {}  # id -> the hooks of a leaf when it was first met
         self.before = {key: leaf.grad for key, leaf in self.leaves.items()}
         self.gradients: dict[int, tuple] = {}  # id -> (leaf, the array of its gradient when it was first needed, or None)
         known = [] if earlier is None else [*earlier.buffers(), *self.leaves.values()]
@@ -100,24 +106,26 @@ class Watch(Witness):
         for t in inputs:
             if t is not None and t.node is None:
                 self.leaves[id(t)] = t
+                self.hooks.setdefault(id(t), tuple(t._hooks or ()))
 
     def accumulates(self, leaf: Tensor) -> None:
-        self.leaves[id(leaf)] = leaf
         self.reads_gradient(leaf)
-        if leaf._hooks:
-            self.refuse("a hook on a gradient")
+
+    def changes(self, tensor: Tensor) -> None:
+        self.leaves[id(tensor)] = tensor
+        self.hooks.setdefault(id(tensor), tuple(tensor._hooks or ()))
+        self.versions.setdefault(id(tensor), (tensor, tensor.version))
 
     def reads_gradient(self, leaf: Tensor) -> None:
         self.leaves[id(leaf)] = leaf
+        self.hooks.setdefault(id(leaf), tuple(leaf._hooks or ()))
         if id(leaf) not in self.gradients:
             self.gradients[id(leaf)] = leaf, None if leaf.grad is None else leaf.grad.data
 
     def calls(self, module) -> None:
         if id(module) not in self.modules:
             for part in module.modules():
-                self.modules[id(part)] = part, dict(part.__dict__)
-                if part._forward_hooks or part._forward_pre_hooks:
-                    self.refuse(f"a hook of {type(part).__name__}")
+                self.modules[id(part)] = part, dict(part.__dict__), _hooks_of(part)
 
     def refuse(self, what: str) -> None:
         self.refused = self.refused or what
@@ -131,14 +139,15 @@ class Watch(Witness):
         return None if made is None else f"a leaf of shape {made.shape} that the step makes or did not use before"
 
     def look_again(self) -> None:
-        """Take the attributes of modules as they are now: a first call may have set some."""
-        self.modules = {key: (part, dict(part.__dict__)) for key, (part, _) in self.modules.items()}
+        """Take attributes of modules and hooks as they are now: a first call may have set some."""
+        self.modules = {key: (part, dict(part.__dict__), _hooks_of(part)) for key, (part, *_) in self.modules.items()}
+        self.hooks = {key: tuple(leaf._hooks or ()) for key, leaf in self.leaves.items()}
 
     def buffers(self) -> list[Tensor]:
         """The buffers of all modules."""
         return [
             part.__dict__[name]
-            for part, _ in self.modules.values()
+            for part, *_ in self.modules.values()
             for name in part._buffers or ()
             if part.__dict__.get(name) is not None
         ]
@@ -157,9 +166,11 @@ class Guard:
 
     def __init__(self, watch: Watch, earlier: Watch, inputs: Iterable[Tensor]):
         own = {id(t) for t in inputs}
-        self.modules = [(part, part.__dict__, attributes) for part, attributes in watch.modules.values()]
+        self.modules = [(part, part.__dict__, *seen) for part, *seen in watch.modules.values()]
         self.leaves = [
-            (t, t.data, t._requires_grad) for key, t in watch.leaves.items() if key in earlier.leaves and key not in own
+            (t, t.data, t._requires_grad, watch.hooks.get(key, ()))
+            for key, t in watch.leaves.items()
+            if key in earlier.leaves and key not in own
         ]
         # A gradient that the step dropped before it made a new one does not matter.
         self.gradients = [
@@ -169,25 +180,36 @@ class Guard:
         ]
 
     def moved(self) -> str | None:
-        """Return the name of a module whose attributes changed during the run, and of the attribute."""
-        for part, now, then in self.modules:
+        """Return the name of a module whose attributes changed during the run, and of the attribute; or what got a hook."""
+        for part, now, then, hooks in self.modules:
             changed = _differing(now, then)
             if changed is not None:
                 return f"{type(part).__name__}.{changed}, which changes in each step"
+            if _hooks_of(part) != hooks:
+                return f"a hook of {type(part).__name__} that the step itself registers"
+        for t, data, _, hooks in self.leaves:
+            if tuple(t._hooks or ()) != hooks:
+                return f"a hook on the gradient of a tensor of shape {data.shape} that the step itself registers"
         return None
 
     def broken(self) -> str | None:
         """Return what is not as it was, or None."""
-        for part, now, then in self.modules:
-            if part._forward_hooks or part._forward_pre_hooks or _differing(now, then) is not None:
+        for part, now, then, hooks in self.modules:
+            if ((part._forward_hooks or part._forward_pre_hooks or len(hooks) > 1) and _hooks_of(part) != hooks) or (
+                _differing(now, then) is not None
+            ):
                 return f"{type(part).__name__} changed"
-        for t, data, wanted in self.leaves:
-            if t.data is not data or t._requires_grad is not wanted or t._hooks:
+        for t, data, wanted, hooks in self.leaves:
+            if t.data is not data or t._requires_grad is not wanted or ((t._hooks or hooks) and tuple(t._hooks or ()) != hooks):
                 return f"a tensor of shape {data.shape} changed"
         for leaf, found in self.gradients:
             if (None if leaf.grad is None else leaf.grad.data) is not found:
                 return f"the gradient of a tensor of shape {leaf.shape} is another"
         return None
+
+
+def _hooks_of(module) -> tuple:
+    return (*(module._forward_pre_hooks or ()), None, *(module._forward_hooks or ()))
 
 
 def _differing(now: dict, then: dict) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 import fastcnn as fc
 import fastcnn.nn.functional as F
-from fastcnn import nn
+from fastcnn import nn, ops
 from fastcnn.errors import ArgumentError, CaptureWarning
 
 RNG = np.random.default_rng(0)
@@ -19,6 +19,7 @@ SHARES = RNG.dirichlet(np.ones(5), 6)
 LABELS = RNG.integers(0, 5, 6)
 PIXEL_LABELS = RNG.integers(0, 3, (2, 4, 4))
 WEIGHTS = fc.tensor(np.linspace(0.2, 2, 5), dtype=np.float64)
+ROWS = np.arange(6)
 THREE = fc.tensor([0.5, 1.0, 2.0], dtype=np.float64)
 
 # Name: (function of Tensors and labels, float64 inputs, labels or None)
@@ -41,6 +42,20 @@ STEPS = {
     "number to a power": (lambda x: 2.0**x, (IMAGES,), None),
     "pow that broadcasts": (lambda x, y: x**y, (IMAGES, IMAGES[:1, :, :1]), None),
     "logarithms": (lambda x: (x.exp() + x.sqrt()).log() * abs(x - 1), (IMAGES,), None),
+    "max": (lambda x: x.max() * x.max(1).values + x.max(2, keepdim=True).values.sum((1, 2)), (LOGITS[None] + 3,), None),
+    "comparisons": (lambda x, y: x * (x > y).double() + (x.argmax(1) == 0).float().sum().double() * x, (LOGITS, SHARES), None),
+    "integers": (lambda x, y: x * (x.argmax(1) == fc.Tensor(y)).sum().double(), (LOGITS,), LABELS),
+    "casts": (lambda x: (x.float() * 2).double() * x, (IMAGES,), None),
+    "getitem rows": (lambda x, y: x[fc.Tensor(y)], (IMAGES,), LABELS % 2),
+    "getitem channels": (lambda x, y: x[:, fc.Tensor(y)], (IMAGES.transpose(0, 2, 3, 1),), LABELS % 4),
+    "getitem pairs": (lambda x, y: x[ROWS, fc.Tensor(y)], (LOGITS,), LABELS),
+    "batch_norm fixed": (lambda x, w: F.batch_norm(x, THREE, THREE, w), (IMAGES, np.array([1.0, 2.0, -1.0])), None),
+    "batch_norm fixed relu": (
+        lambda x, w, r: ops.batch_norm(x, THREE, THREE, w, ceiling=6.0, residual=r),
+        (IMAGES * 4, np.array([1.0, 2.0, -1.0]), IMAGES[::-1]),
+        None,
+    ),
+    "distillation": (lambda x, t, y: nn.DistillationLoss()(x, t, y), (LOGITS, LOGITS[::-1]), LABELS),
     "conv_transpose2d": (
         lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, output_padding=1, padding=1),
         (IMAGES, RNG.standard_normal((3, 4, 3, 3)), RNG.standard_normal(4)),
@@ -60,7 +75,7 @@ def results(name, captured, dtype=np.float64, calls=5):
         for s in scales:
             s.grad = None
         (y * y).sum().backward()
-        return y, [s.grad for s in scales]
+        return y, [s.grad for s in scales if s.grad is not None]
 
     call = fc.capture(step) if captured else step
     out = []
@@ -98,3 +113,96 @@ def test_a_label_that_is_no_class():
         step(x, np.array([0, 1]))
     with pytest.raises(ArgumentError, match=r"^nll_loss: target must be between 0 and 2, got 3"):
         step(x, np.array([0, 3]))
+
+
+def trained(make_step, captured, calls=5):
+    """Losses, gradients and the state of the generator of a small net whose step is made by `make_step(model)`."""
+    fc.manual_seed(1)
+    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4), nn.Linear(8, 3))
+    step = make_step(model)
+    call = fc.capture(step) if captured else step
+    out = []
+    for i in range(calls):
+        x = np.random.default_rng(i).standard_normal((5, 6), np.float32)
+        model.zero_grad()
+        out.append(call(fc.Tensor(x)).item())
+        out += [p.grad.data.tobytes() for p in model.parameters()]
+    out += [value.data.tobytes() for value in model.state_dict().values()]
+    return [*out, fc.rng.get_state()], call
+
+
+def checkpointed(model, preserve):
+    def step(x):
+        y = fc.autograd.checkpoint(model[:4], x, preserve_rng_state=preserve)
+        loss = (model[4](F.dropout(y, 0.2)) ** 2).mean()
+        loss.backward()
+        return loss
+
+    return step
+
+
+def hooked(model):
+    """Hooks that change what passes through them."""
+    model[0].register_forward_hook(lambda module, inputs, output: output * 2)
+    model[2].register_forward_pre_hook(lambda module, inputs: inputs[0] + 1)
+    model[4].weight.register_hook(lambda g: g * 0.5)
+
+    def step(x):
+        y = model(x)
+        y.register_hook(lambda g: g.clamp(-0.01, 0.01))
+        loss = (y**2).mean()
+        loss.backward()
+        return loss
+
+    return step
+
+
+STEPS_OF_NETS = {
+    "checkpoint": lambda model: checkpointed(model, True),
+    "checkpoint without its draws": lambda model: checkpointed(model, False),
+    "hooks": hooked,
+}
+
+
+@pytest.mark.parametrize("name", STEPS_OF_NETS)
+def test_steps_of_nets(name):
+    want, _ = trained(STEPS_OF_NETS[name], False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CaptureWarning)
+        got, call = trained(STEPS_OF_NETS[name], True)
+    assert got == want and call.report().replayed == 3, str(call.report())
+
+
+def test_a_position_outside_of_its_axis():
+    step = fc.capture(lambda x, i: x[i])
+    x = fc.tensor([[0.5, 0.1], [0.2, 0.9]])
+    for _ in range(3):
+        step(x, fc.tensor([1, -2]))
+    for call in (step, step.function):
+        with pytest.raises(IndexError, match=r"index -3 is out of bounds for axis 0 with size 2"):
+            call(x, fc.tensor([1, -3]))
+
+
+def test_changes_in_place():
+    """Averages by hand, and copies: buffers that the step changes."""
+    buffers = {captured: [fc.tensor(np.ones(4, np.float32)) for _ in range(3)] for captured in (False, True)}
+
+    def make(total, last, limit):
+        def step(x):
+            nonlocal total
+            with fc.no_grad():
+                total *= 0.9
+                total += x * 0.1
+                last.copy_(x)
+                limit.copy_(x.max().reshape(1))
+            return total * 1.0
+
+        return step
+
+    eager, captured = make(*buffers[False]), fc.capture(make(*buffers[True]))
+    for i in range(5):
+        x = fc.tensor(np.arange(4, dtype=np.float32) + i)
+        assert np.array_equal(eager(x).data, captured(x).data)
+    for one, other in zip(buffers[False], buffers[True], strict=True):
+        assert np.array_equal(one.data, other.data) and one.version == other.version
+    assert captured.report().replayed == 3

@@ -73,13 +73,18 @@ def test_a_loss_that_cannot_be_captured():
     runs = []
     for capture in (False, True):
         run = Run()
-        trainer = train.Trainer(run.model, run.loader, run.optimizer, capture=capture, loss=lambda x, y: x.exp().mean())
+        trainer = train.Trainer(run.model, run.loader, run.optimizer, capture=capture, loss=lambda x, y: x[x > -np.inf].mean())
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always", CaptureWarning)
             trainer.fit(2)
         texts = [str(w.message) for w in seen if w.category is CaptureWarning]
-        assert len(texts) == capture and all("because of exp" in text for text in texts)
+        assert len(texts) == capture and all("because of getitem by a mask" in text for text in texts)
         runs.append(run.digest())
+        report = trainer.capture_report()
+        assert set(report) == ({"gradients", "update"} if capture else set())
+        if capture:
+            assert any("mask" in reason for reason in report["gradients"].reasons)
+            assert report["gradients"].replayed == 0 and report["update"].calls == trainer.step
     assert runs[0] == runs[1]
 
 

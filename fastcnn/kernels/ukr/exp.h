@@ -46,19 +46,19 @@ INLINE vec FC_FN(expm1_vec)(vec x) {
     return FC_BLEND(nan, x, limited);
 }
 
-/* e^x (1 + d) for every x, |d| far below 1; 0 where e^x is no normal number, Inf above the largest one, NaN for NaN. */
+/* e^x (1 + d) for every x, |d| far below 1; 0 below e^-87 (e^-708), Inf above the largest number, NaN for NaN. */
 INLINE vec FC_FN(exp_corrected)(vec x, vec d, const int corrects) {
     typedef FC_PASTE(FC_PASTE(uint, FC_BITS), _t) bits __attribute__((vector_size(FC_VBYTES)));
     const vec highest = splat((real)(FC_BITS == 32 ? 88.72283172607422 : 709.782712893384));
     const ivec above = (ivec)(x > splat(0)), tiny = (ivec)(x < FC_EXP_LOWEST), huge = (ivec)(x > highest), nan = (ivec)(x != x);
     vec power;
-    /* 2^(n - 1) twice above zero, 2^(n + 32) with 2^-32 below: 2^n itself may be too large, its products too small */
+    /* 2^(n - 1) twice above zero, 2^(n + 64) with 2^-64 below: 2^n itself may be too large, its products too small */
     const vec part = FC_FN(exp_parts)(x, &power);
-    const bits shift = (32 + (bits)splat(0)) - ((bits)above & (33 + (bits)splat(0)));
+    const bits shift = (64 + (bits)splat(0)) - ((bits)above & (65 + (bits)splat(0)));
     const vec moved = (vec)((bits)power + (shift << (FC_BITS == 32 ? 23 : 52)));
     vec value = part * moved + moved;
     if (corrects) value += value * d;
-    value *= FC_BLEND(above, splat(2), splat((real)0x1p-32));
+    value *= FC_BLEND(above, splat(2), splat((real)0x1p-64));
     const vec limited = FC_BLEND(huge, splat((real)__builtin_inf()), value);
     const vec flushed = (vec)((ivec)limited & ~tiny);
     return FC_BLEND(nan, x, flushed);
