@@ -4,7 +4,7 @@ The 6x6 transform of x is forward's; dy is cut into 4x4 tiles, or 3 where that s
 and one inverse transform for each pair of channels gives the 3x3 gradient. The tiles are cut into chunks, a number fixed by the
 shape, whose gradients are added in order, so that results do not depend on the number of threads. A thread takes a share of the
 chunks times a group of panels (nr channels of dy each) and works on memory of its own; large gradients of few tiles are one
-chunk.
+chunk. Chunks go block by block; while the products of one are made, the images of the next are fetched.
 """
 
 cimport numpy as cnp
@@ -12,17 +12,20 @@ from cython.parallel cimport prange
 from libc.string cimport memcpy
 
 from fastcnn.kernels.conv2d_direct cimport image
-from fastcnn.kernels.conv2d_winograd cimport POINTS, Tiling, lay_tiles, odd_lines, set_geometry, slice_begin, slice_end, tiling
+from fastcnn.kernels.conv2d_winograd cimport (
+    POINTS, Tiling, lay_tiles, look_ahead, odd_lines, set_geometry, slice_begin, slice_end, tiling)
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
-from fastcnn.kernels.micro cimport fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
+from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 
 cnp.import_array()
 
 cdef enum:
-    BLOCK_TILES = 112        # tiles of a block: enough to hide that sums are loaded and stored, and 2 to 4 MiB in most layers
+    BLOCK_TILES = 84         # tiles of a block: enough to hide that sums are loaded and stored, and 2 to 3 MiB in most layers
     BLOCK_BYTES = 16 << 20   # transformed tiles of a block at most: they stay in L3
+    NEAR_BYTES = 450 << 10   # the same of few channels, and the images of the next block: where the sums are small,
+    L2_BYTES = 900 << 10     # all of it stays in L2
     PART = 256               # channels of x in a piece of the sums
     CHUNKS = 32              # at most; a chunk's error grows with its tiles
     TILE_COST = 24           # see conv2d_winograd
@@ -67,7 +70,7 @@ cdef void transform(const fc_ukr *u, const Gradient *p, Py_ssize_t *start, char 
 
 
 cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, const char *d, const Py_ssize_t *start,
-                    Py_ssize_t panel, Py_ssize_t c0, bint accumulate) noexcept nogil:
+                    Py_ssize_t panel, Py_ssize_t c0, bint accumulate, fc_streams *ahead) noexcept nogil:
     """m[xi][c][:] (+)= sum over tiles of v[xi][t][c0 + c] * d[xi][t][:], for 36 slices and the channels of one piece."""
     cdef fc_tile_job job
     cdef Py_ssize_t zero = 0, xi, first
@@ -88,7 +91,7 @@ cdef void sum_piece(const fc_ukr *u, const Gradient *p, char *m, const char *v, 
         job.a = v + (xi * p.v_slice + first * p.v_row + c0) * u.item
         job.b = d + (xi * p.d_slice + first * p.d_row) * u.item
         job.c = m + xi * p.m_slice * u.item
-        u.tile_rows(&job)
+        u.tile_rows_streamed(&job, ahead)
 
 
 cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *taps, Py_ssize_t panel,
@@ -102,8 +105,11 @@ cdef void store_piece(const fc_ukr *u, const Gradient *p, const char *taps, Py_s
 
 
 cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_t chunk, Py_ssize_t p0,
-                    Py_ssize_t p1) noexcept nogil:
-    """Sum the tiles of a chunk, block by block, into the pieces of panels p0..p1 and transform these back."""
+                    Py_ssize_t p1, Py_ssize_t last) noexcept nogil:
+    """Sum the tiles of a chunk, block by block, into the pieces of panels p0..p1 and transform these back.
+
+    The images of as many tiles, before `last`, are fetched meanwhile.
+    """
     cdef Py_ssize_t first = chunk * p.tiles // p.chunks, tiles = (chunk + 1) * p.tiles // p.chunks - first
     cdef Py_ssize_t blocks = (tiles + p.count - 1) // p.count, b, at, here, i, panel, c0
     cdef Py_ssize_t[5] start
@@ -113,14 +119,20 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
     cdef char *sums = spare + 9 * p.part * u.nr * u.item
     cdef char *m
     cdef char *taps
+    cdef fc_streams ahead
+    cdef Py_ssize_t then, stop, calls = (p1 - p0) * 36 * ((p.ci + u.mr - 1) // u.mr)
     for b in range(blocks):
         at = b * tiles // blocks
         here = (b + 1) * tiles // blocks - at
         transform(u, p, start, scratch, first + at, here, p0, p1)
+        then = first + at + here
+        stop = min(then + here, last)
+        look_ahead(&ahead, 0, p.x, &p.image, &p.tiling, 6 - p.image.pad_top, then, stop, u.item, calls)
+        look_ahead(&ahead, 1, p.dy, &p.dimage, &p.tiling, 4, then, stop, u.item, calls)
         for i in range((p1 - p0) * p.parts):
             panel, c0 = p0 + i // p.parts, i % p.parts * p.part
             m = sums + i * p.m_step
-            sum_piece(u, p, m, v, d + (panel - p0) * u.nr * u.item, start, panel, c0, b > 0)
+            sum_piece(u, p, m, v, d + (panel - p0) * u.nr * u.item, start, panel, c0, b > 0, &ahead)
             if b + 1 == blocks:
                 taps = spare
                 if p.chunks > 1:
@@ -135,7 +147,8 @@ cdef void sum_share(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
     cdef Py_ssize_t chunk
     cdef unsigned long long floats = fc_flush()
     for chunk in range(share * p.chunks // p.shares, (share + 1) * p.chunks // p.shares):
-        sum_chunk(u, p, scratch, chunk, group * p.panels // p.groups, (group + 1) * p.panels // p.groups)
+        sum_chunk(u, p, scratch, chunk, group * p.panels // p.groups, (group + 1) * p.panels // p.groups,
+                  (share + 1) * p.chunks // p.shares * p.tiles // p.chunks)
     fc_restore(floats)
 
 
@@ -162,9 +175,10 @@ cdef int gradient(const void *job) noexcept nogil:
 
 cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
     """Cut the tiles into chunks and blocks by the shape alone, the work among at most `threads` threads, and lay out scratch."""
-    cdef Py_ssize_t groups, shares, n, panels, ratio = p.tiles * (p.ci + p.co) // (p.ci * p.co)
+    cdef Py_ssize_t groups, shares, n, near, panels, ratio = p.tiles * (p.ci + p.co) // (p.ci * p.co)
     cdef double tiles, cost, best = 0
     cdef bint single
+    cdef Py_ssize_t tile_bytes = (36 + 16) * (p.ci + p.co) * u.item  # transformed, and of the image that the next block has
     p.panels = (p.co + u.nr - 1) // u.nr
     p.part = min(PART, p.ci)
     p.parts = (p.ci + p.part - 1) // p.part
@@ -175,7 +189,10 @@ cdef void plan(const fc_ukr *u, Gradient *p, int threads) noexcept nogil:
     p.chunks = min(p.chunks, (p.tiles + u.mr - 1) // u.mr)
     n = (p.tiles + p.chunks - 1) // p.chunks
     p.v_row = (p.ci + u.lanes - 1) // u.lanes * u.lanes
-    p.count = min(n, BLOCK_TILES, max(BLOCK_BYTES // (36 * u.item * (p.v_row + p.panels * u.nr)), u.mr))
+    near = max(NEAR_BYTES // tile_bytes, 2 * u.mr)
+    if near > BLOCK_TILES or 36 * p.ci * p.co * u.item + near * tile_bytes > L2_BYTES:
+        near = BLOCK_TILES
+    p.count = min(n, near, max(BLOCK_BYTES // (36 * u.item * (p.v_row + p.panels * u.nr)), u.mr))
     single = n == p.count
     for groups in range(1, min(threads, p.panels) + 1):
         shares = min(threads // groups, p.chunks)
