@@ -8,7 +8,7 @@ from numpy import ndarray
 from ..errors import ArgumentError, DtypeError
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-PLAIN = (*FLOATS, np.dtype(np.int64), np.dtype(np.bool_))  # usual ones that need no look at their kind and byte order
+PLAIN = (FLOATS[0], np.dtype(np.int64), FLOATS[1], np.dtype(np.bool_))  # the usual ones: no look at kind and byte order
 
 
 def _converted(value) -> ndarray:

@@ -14,7 +14,7 @@ from fastcnn.errors import ArgumentError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport Block, block, empty_like_shape
+from fastcnn.kernels.memory cimport Block, block, empty_of
 from fastcnn.kernels.micro cimport fc_ukr, table
 from fastcnn.kernels.strided cimport ordered
 from fastcnn.kernels.strided import integers
@@ -202,7 +202,7 @@ cdef cnp.ndarray matrix(str op, object array, str name, int threads):
 
 cdef cnp.ndarray labels(str op, object target, Py_ssize_t samples):
     """Return the class numbers as int64."""
-    cdef cnp.ndarray t = integers(np.asarray(target))
+    cdef cnp.ndarray t = integers(target if cnp.PyArray_Check(target) else np.asarray(target))
     if t.ndim != 1 or cnp.PyArray_DIM(t, 0) != samples:
         raise ShapeError(f"{op}: target must be ({samples},), got target.shape={np.shape(target)}")
     return t
@@ -212,7 +212,7 @@ cdef cnp.ndarray class_weights(str op, object weight, cnp.ndarray x, int threads
     """Return the weights of the classes in a row, or None."""
     if weight is None:
         return None
-    cdef cnp.ndarray w = ready(weight, op, "weight", x.dtype)
+    cdef cnp.ndarray w = ready(weight, op, "weight", x.descr)
     if w.ndim != 1 or cnp.PyArray_DIM(w, 0) != cnp.PyArray_DIM(x, 1):
         raise ShapeError(f"{op}: weight must be ({cnp.PyArray_DIM(x, 1)},), got weight.shape={np.shape(w)}")
     return ordered(w, threads)
@@ -222,13 +222,13 @@ cdef int describe(CrossEntropy *p, cnp.ndarray out, cnp.ndarray loss, cnp.ndarra
                   Py_ssize_t ignored, str reduction, double cost, int threads) except -1:
     if reduction not in REDUCTIONS:
         raise ArgumentError(f"cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-    p.u, p.each, p.smoothing, p.weight = table(x.itemsize), NULL, 0, NULL
+    p.u, p.each, p.smoothing, p.weight = table(cnp.PyArray_ITEMSIZE(x)), NULL, 0, NULL
     p.out, p.loss = NULL if out is None else cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(loss)
     p.x, p.label = NULL if x is None else cnp.PyArray_BYTES(x), <const int64_t *>cnp.PyArray_BYTES(t)
     p.samples, p.classes, p.ignored = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), ignored
     if w is not None:
         p.weight = cnp.PyArray_BYTES(w)
-    p.reduction, p.threads = REDUCTIONS[reduction], crew(cost * x.size * x.itemsize, threads)
+    p.reduction, p.threads = REDUCTIONS[reduction], crew(cost * x.size * p.u.item, threads)
     return 0
 
 
@@ -250,8 +250,8 @@ def cross_entropy_forward(logits, target, double label_smoothing=0.0, *, weight=
     cdef cnp.ndarray a = matrix("cross_entropy", logits, "logits", threads)
     cdef Py_ssize_t samples = cnp.PyArray_DIM(a, 0), classes = cnp.PyArray_DIM(a, 1)
     cdef cnp.ndarray t = labels("cross_entropy", target, samples), w = class_weights("cross_entropy", weight, a, threads)
-    cdef cnp.ndarray probs = empty_like_shape((samples, classes), a.dtype.num)
-    cdef cnp.ndarray loss = empty_like_shape((samples,) if reduction == "none" else (), a.dtype.num)
+    cdef cnp.ndarray probs = empty_of(2, a.shape, cnp.PyArray_TYPE(a))
+    cdef cnp.ndarray loss = empty_of(1 if reduction == "none" else 0, a.shape, cnp.PyArray_TYPE(a))
     cdef Block each = block(samples * sizeof(double))
     cdef CrossEntropy p
     describe(&p, probs, loss, a, t, w, ignore_index, reduction, EXP_COST * 2.0, threads)
@@ -269,8 +269,8 @@ def cross_entropy_backward(dloss, probs, target, double label_smoothing=0.0, *, 
     cdef cnp.ndarray a = matrix("cross_entropy", probs, "probs", threads)
     cdef Py_ssize_t samples = cnp.PyArray_DIM(a, 0), classes = cnp.PyArray_DIM(a, 1)
     cdef cnp.ndarray t = labels("cross_entropy", target, samples), w = class_weights("cross_entropy", weight, a, threads)
-    cdef cnp.ndarray g = loss_gradient("cross_entropy", dloss, a.dtype, samples, reduction, threads)
-    cdef cnp.ndarray dlogits = empty_like_shape((samples, classes), a.dtype.num)
+    cdef cnp.ndarray g = loss_gradient("cross_entropy", dloss, a.descr, samples, reduction, threads)
+    cdef cnp.ndarray dlogits = empty_of(2, a.shape, cnp.PyArray_TYPE(a))
     cdef CrossEntropy p
     describe(&p, dlogits, g, a, t, w, ignore_index, reduction, 2.0, threads)
     p.smoothing = label_smoothing
@@ -323,7 +323,7 @@ def nll_loss_forward(x, target, *, weight=None, Py_ssize_t ignore_index=-100, st
     cdef cnp.ndarray a = matrix("nll_loss", x, "x", threads)
     cdef Py_ssize_t samples = cnp.PyArray_DIM(a, 0), classes = cnp.PyArray_DIM(a, 1)
     cdef cnp.ndarray t = labels("nll_loss", target, samples), w = class_weights("nll_loss", weight, a, threads)
-    cdef cnp.ndarray loss = empty_like_shape((samples,) if reduction == "none" else (), a.dtype.num)
+    cdef cnp.ndarray loss = empty_of(1 if reduction == "none" else 0, a.shape, cnp.PyArray_TYPE(a))
     cdef CrossEntropy p
     describe(&p, None, loss, a, t, w, ignore_index, reduction, 1.0, 1)
     emit(likelihood_all, &p, sizeof(p), (loss, a, t, w), refusal("nll_loss", t, classes, ignore_index))
@@ -335,8 +335,8 @@ def nll_loss_backward(dloss, x, target, *, weight=None, Py_ssize_t ignore_index=
     cdef cnp.ndarray a = matrix("nll_loss", x, "x", threads)
     cdef Py_ssize_t samples = cnp.PyArray_DIM(a, 0), classes = cnp.PyArray_DIM(a, 1)
     cdef cnp.ndarray t = labels("nll_loss", target, samples), w = class_weights("nll_loss", weight, a, threads)
-    cdef cnp.ndarray g = loss_gradient("nll_loss", dloss, a.dtype, samples, reduction, threads)
-    cdef cnp.ndarray dx = empty_like_shape((samples, classes), a.dtype.num)
+    cdef cnp.ndarray g = loss_gradient("nll_loss", dloss, a.descr, samples, reduction, threads)
+    cdef cnp.ndarray dx = empty_of(2, a.shape, cnp.PyArray_TYPE(a))
     cdef CrossEntropy p
     describe(&p, dx, g, a, t, w, ignore_index, reduction, 1.0, 1)
     emit(likelihood_gradient_all, &p, sizeof(p), (dx, g, t, w), refusal("nll_loss", t, classes, ignore_index))

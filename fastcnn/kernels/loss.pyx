@@ -11,7 +11,7 @@ from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew
-from fastcnn.kernels.memory cimport Block, block, empty_like_shape, empty_nchw
+from fastcnn.kernels.memory cimport Block, block, empty_nchw, empty_of
 from fastcnn.kernels.micro cimport (
     FC_ABSOLUTE, FC_DIVERGENCE, FC_HUBER, FC_LOG_DIVERGENCE, FC_LOGITS, FC_SQUARE, FC_WEIGHTED_LOGITS, fc_loss_job, fc_ukr, table,
 )
@@ -131,7 +131,7 @@ cdef cnp.ndarray result(cnp.ndarray x):
     if x.ndim == 4:
         return empty_nchw(cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), cnp.PyArray_DIM(x, 2), cnp.PyArray_DIM(x, 3),
                           cnp.PyArray_TYPE(x))
-    return empty_like_shape((<object>x).shape, cnp.PyArray_TYPE(x)) if x.ndim <= 8 else np.empty_like(x)
+    return empty_of(x.ndim, x.shape, cnp.PyArray_TYPE(x))
 
 
 cdef cnp.ndarray weights(Loss *p, object array, cnp.ndarray x, str name, int threads):
@@ -149,11 +149,12 @@ cdef int describe(Loss *p, cnp.ndarray x, cnp.ndarray t, str kind, double parame
     if kind not in KINDS or reduction not in REDUCTIONS:
         raise ArgumentError(f"loss: kind must be one of {', '.join(KINDS)} and reduction one of {', '.join(REDUCTIONS)}, "
                             f"got {kind!r} and {reduction!r}")
-    p.u, p.pairs.x, p.pairs.target, p.pairs.n = table(x.itemsize), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(t), x.size
+    p.u, p.pairs.x, p.pairs.target, p.pairs.n = (
+        table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(t), x.size)
     p.pairs.out, p.pairs.dy, p.pairs.kind, p.pairs.p, p.pairs.factor = NULL, NULL, KINDS[kind], parameter, factor
     p.pairs.weight, p.pairs.pos_weight, p.pairs.of_target = NULL, NULL, False
     p.loss, p.sums, p.reduction = NULL, NULL, REDUCTIONS[reduction]
-    p.threads = crew(<double>cost * x.size * x.itemsize, threads)
+    p.threads = crew(<double>cost * x.size * p.u.item, threads)
     return 0
 
 
@@ -183,7 +184,7 @@ def loss_forward(x, target, str kind, double p=0, double factor=1, str reduction
         out = result(a)
         job.pairs.out = cnp.PyArray_BYTES(out)
     else:
-        out = empty_like_shape((), a.dtype.num)
+        out = empty_of(0, NULL, cnp.PyArray_TYPE(a))
         job.loss = cnp.PyArray_BYTES(out)
     job.sums = <double *>sums.data
     emit(forward_all, &job, sizeof(job), (out, a, t, w, pos))
@@ -209,7 +210,7 @@ def loss_backward(dy, x, target, str kind, double p=0, double factor=1, str redu
         g = flat(dy, a, "dy", threads)
         job.pairs.dy = cnp.PyArray_BYTES(g)
     else:
-        g = ordered(ready(np.asanyarray(dy), "loss", "dy", a.dtype), threads)
+        g = ordered(ready(np.asanyarray(dy), "loss", "dy", a.descr), threads)
         if g.ndim:
             raise ShapeError(f"loss: dy must have shape () when reduced, got dy.shape={np.shape(g)}")
         job.loss = cnp.PyArray_BYTES(g)

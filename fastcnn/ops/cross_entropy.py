@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..autograd import Tensor, record
@@ -18,6 +19,17 @@ class CrossEntropyCase(NamedTuple):
     reduction: str
     label_smoothing: float
     ignore_index: int
+
+
+def checked_case(reduction, label_smoothing, ignore_index) -> CrossEntropyCase:
+    """Return the options of a loss; raise ArgumentError for those that there are not."""
+    smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
+    reduction = checked_reduction("cross_entropy", reduction)
+    return CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
+
+
+# Checking them takes as long as the loss of a small batch; a training repeats one.
+_known_case = lru_cache(maxsize=256, typed=True)(checked_case)
 
 
 def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0.0, ignore_index=-100) -> Tensor:
@@ -55,9 +67,10 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
         return soft_cross_entropy(x, target, weight, reduction=reduction, label_smoothing=label_smoothing)
     x, labels = labelled("cross_entropy", x, target)
     w = class_weights("cross_entropy", x, weight)
-    smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
-    reduction = checked_reduction("cross_entropy", reduction)
-    case = CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
+    try:
+        case = _known_case(reduction, label_smoothing, ignore_index)
+    except TypeError:  # not hashable
+        case = checked_case(reduction, label_smoothing, ignore_index)
     target = labels.data
     if target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
         class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
@@ -71,14 +84,16 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
 
 def _forward(x, target, w, case):
     rows, labels = class_rows(x), reshaped(target, (-1,))
-    options = {"weight": w, "ignore_index": case.ignore_index, "reduction": case.reduction}
-    loss, probs = kernels.cross_entropy_forward(rows, labels, case.label_smoothing, **options)
+    loss, probs = kernels.cross_entropy_forward(
+        rows, labels, case.label_smoothing, weight=w, ignore_index=case.ignore_index, reduction=case.reduction
+    )
     return loss.reshape(target.shape) if case.reduction == "none" else loss, (probs, target, w, x.shape)
 
 
 def _backward(dy, saved, case, needs):
     probs, target, w, shape = saved
     labels, dloss = reshaped(target, (-1,)), reshaped(dy, (-1,)) if case.reduction == "none" else dy
-    options = {"weight": w, "ignore_index": case.ignore_index, "reduction": case.reduction}
-    dx = kernels.cross_entropy_backward(dloss, probs, labels, case.label_smoothing, **options)
+    dx = kernels.cross_entropy_backward(
+        dloss, probs, labels, case.label_smoothing, weight=w, ignore_index=case.ignore_index, reduction=case.reduction
+    )
     return (dx if len(shape) == 2 else from_class_rows(dx, shape),)
