@@ -4,6 +4,7 @@
 import numpy as np
 
 cimport numpy as cnp
+from cython cimport floating
 from cython.parallel cimport parallel, prange
 from libc.math cimport NAN
 from libc.stdint cimport int64_t
@@ -85,29 +86,59 @@ cdef double class_sum(const CrossEntropy *p) noexcept nogil:
     return total
 
 
+cdef double product_sum(const floating *a, const floating *b, Py_ssize_t n) noexcept nogil:
+    """The sum of a[k] b[k] in float64, in a fixed order: 8 sums side by side."""
+    cdef double sums[8]
+    cdef double total = 0
+    cdef Py_ssize_t k = 0, i
+    for i in range(8):
+        sums[i] = 0
+    while k + 8 <= n:
+        for i in range(8):
+            sums[i] += <double>a[k + i] * <double>b[k + i]
+        k += 8
+    for i in range(8):
+        total += sums[i]
+    for i in range(k, n):
+        total += <double>a[i] * <double>b[i]
+    return total
+
+
 cdef double weighted_loss(const CrossEntropy *p, const char *x, Py_ssize_t label, double loss, double all_) noexcept nogil:
     """-sum over k of q[k] weight[k] log p[k] from `loss` = -log p[label] and the sum of the weights."""
-    cdef Py_ssize_t k
-    cdef double products = 0, log_sum = loss + item(p, x, label), own = (1 - p.smoothing) * item(p, p.weight, label) * loss
+    cdef double products, log_sum = loss + item(p, x, label), own = (1 - p.smoothing) * item(p, p.weight, label) * loss
     if p.smoothing == 0:
         return own
-    for k in range(p.classes):
-        products += item(p, p.weight, k) * item(p, x, k)
+    if p.u.item == 4:
+        products = product_sum(<const float *>p.weight, <const float *>x, p.classes)
+    else:
+        products = product_sum(<const double *>p.weight, <const double *>x, p.classes)
     return own + p.smoothing / p.classes * (all_ * log_sum - products)
+
+
+cdef void spread(floating *out, const floating *probs, const floating *weight, Py_ssize_t n, Py_ssize_t label, double scale,
+                 double low, double own) noexcept nogil:
+    """out[k] = scale probs[k] - low weight[k], less `own` at the label."""
+    cdef Py_ssize_t k
+    cdef floating a = <floating>scale, b = <floating>low
+    cdef double at_label = scale * probs[label] - low * weight[label] - own
+    for k in range(n):
+        out[k] = a * probs[k] - b * weight[k]
+    out[label] = <floating>at_label
 
 
 cdef void weighted_gradient(const CrossEntropy *p, char *out, const char *probs, Py_ssize_t label, double dloss,
                             double all_) noexcept nogil:
     """dlogits[k] = dloss (p[k] sum(q weight) - q[k] weight[k]), q the smoothed one-hot label."""
-    cdef Py_ssize_t k
-    cdef double low = p.smoothing / p.classes, own = (1 - p.smoothing) * item(p, p.weight, label), value
-    cdef double total = own + low * all_
-    for k in range(p.classes):
-        value = dloss * (item(p, probs, k) * total - low * item(p, p.weight, k) - (own if k == label else 0.0))
-        if p.u.item == 4:
-            (<float *>out)[k] = <float>value
-        else:
-            (<double *>out)[k] = value
+    cdef double low = p.smoothing / p.classes, own = (1 - p.smoothing) * item(p, p.weight, label)
+    if p.smoothing == 0:
+        p.u.cross_entropy_gradient_row(out, probs, p.classes, label, dloss * own, 0)
+    elif p.u.item == 4:
+        spread(<float *>out, <const float *>probs, <const float *>p.weight, p.classes, label, dloss * (own + low * all_),
+               dloss * low, dloss * own)
+    else:
+        spread(<double *>out, <const double *>probs, <const double *>p.weight, p.classes, label, dloss * (own + low * all_),
+               dloss * low, dloss * own)
 
 
 cdef inline void put(const CrossEntropy *p, Py_ssize_t i, double value) noexcept nogil:

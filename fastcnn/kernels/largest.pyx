@@ -23,6 +23,7 @@ cnp.import_array()
 
 cdef enum:
     RUN = 256  # places of one task
+    SIDE = 16  # values that are compared side by side
 
 
 cdef struct Largest:
@@ -35,13 +36,54 @@ cdef struct Largest:
     int threads
 
 
+cdef Py_ssize_t first_largest(const floating *x, Py_ssize_t n) noexcept nogil:
+    """Where the largest of n values side by side is: its value first, then its block, then its place."""
+    cdef floating most[SIDE]
+    cdef floating best
+    cdef Py_ssize_t k = 0, i, found = 0
+    for i in range(SIDE):
+        most[i] = x[0]
+    while k + SIDE <= n:
+        for i in range(SIDE):
+            most[i] = x[k + i] if x[k + i] > most[i] else most[i]
+            found += x[k + i] != x[k + i]
+        k += SIDE
+    best = most[0]
+    for i in range(SIDE):
+        best = most[i] if most[i] > best else best
+    for i in range(k, n):
+        best = x[i] if x[i] > best else best
+        found += x[i] != x[i]
+    if found:
+        for i in range(n):
+            if x[i] != x[i]:
+                return i
+    k = 0
+    while k + SIDE <= n:
+        found = 0
+        for i in range(SIDE):
+            found += x[k + i] == best
+        if found:
+            break
+        k += SIDE
+    while x[k] != best:
+        k += 1
+    return k
+
+
 cdef void scan_row(const floating *like, const Largest *p, char *y, Py_ssize_t sy, char *index, Py_ssize_t si, const char *x,
                    Py_ssize_t sx, Py_ssize_t count) noexcept nogil:
     """The largest of n values for each of `count` places."""
     cdef Py_ssize_t i, k
     cdef int64_t at
     cdef floating best, v
-    if p.step == p.item or count == 1:
+    if p.step == p.item:
+        for i in range(count):
+            at = first_largest(<const floating *>(x + i * sx), p.n)
+            (<floating *>(y + i * sy))[0] = (<const floating *>(x + i * sx))[at]
+            (<int64_t *>(index + i * si))[0] = at
+        return
+    if count == 1:
         for i in range(count):
             best, at = (<const floating *>(x + i * sx))[0], 0
             for k in range(1, p.n):

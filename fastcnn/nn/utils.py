@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isfinite
+from math import inf
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..autograd.mode import mode
 from ..errors import ArgumentError, DtypeError, StateError
 from ..kernels import entry
 from ..kernels.clip import clip_values, total_norm
+from ..kernels.elementwise import require_finite
 from ..threads import get_num_threads
 
 
@@ -53,7 +54,6 @@ def clip_grad_norm_(parameters, max_norm: float, norm_type: float = 2.0, error_i
     gradients = _gradients("clip_grad_norm_", parameters)
     limit = _limit("clip_grad_norm_", "max_norm", max_norm)
     if error_if_nonfinite:
-        entry.refuse("clip_grad_norm_ with error_if_nonfinite")
         get_total_norm(gradients, norm_type, error_if_nonfinite=True)
     norm = _norm("clip_grad_norm_", gradients, norm_type, limit)
     for gradient in gradients:
@@ -105,8 +105,12 @@ def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = F
     """
     tensors = _tensors("get_total_norm", tensors)
     norm = _norm("get_total_norm", tensors, norm_type, inf)
-    if error_if_nonfinite and not isfinite(norm.item()):
-        raise StateError(f"get_total_norm: the norm of order {norm_type} of {len(tensors)} tensors is {norm.item()}")
+    if error_if_nonfinite:
+
+        def refuse():
+            raise StateError(f"get_total_norm: the norm of order {norm_type} of {len(tensors)} tensors is {norm.data.item()}")
+
+        require_finite(norm.data, refuse)
     return norm
 
 

@@ -51,7 +51,7 @@ FORWARD: dict[str, Callable] = {
     "absolute": lambda x, t, p: abs(x - t),
     "huber": _huber,
     "logits": lambda x, t, p: np.maximum(x, 0) - x * t + np.log1p(np.exp(-abs(x))),
-    "divergence": lambda x, t, p: np.where(t == 0, 0, t * (_log(t) - x)),
+    "divergence": lambda x, t, p: np.where(t == 0, 0, t * (_log(np.where(t == 0, 1, t)) - x)),
     "log_divergence": lambda x, t, p: np.exp(t) * (t - x),
 }
 SLOPE: dict[str, Callable] = {

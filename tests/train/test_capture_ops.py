@@ -10,7 +10,7 @@ import pytest
 import fastcnn as fc
 import fastcnn.nn.functional as F
 from fastcnn import nn, ops
-from fastcnn.errors import ArgumentError, CaptureWarning
+from fastcnn.errors import ArgumentError, CaptureWarning, StateError
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.standard_normal((6, 5))
@@ -206,3 +206,21 @@ def test_changes_in_place():
     for one, other in zip(buffers[False], buffers[True], strict=True):
         assert np.array_equal(one.data, other.data) and one.version == other.version
     assert captured.report().replayed == 3
+
+
+def test_a_norm_that_is_not_finite():
+    weight = nn.Parameter(fc.tensor([1.0, 2.0]))
+
+    def step(x):
+        weight.grad = None
+        (weight * x).sum().backward()
+        return nn.utils.clip_grad_norm_([weight], 1.0, error_if_nonfinite=True)
+
+    captured = fc.capture(step)
+    for i in range(4):
+        x = fc.tensor([3.0 + i, 4.0])
+        assert captured(x).item() == pytest.approx(np.hypot(3.0 + i, 4.0))
+    assert captured.report().replayed == 2
+    for call in (captured, step):
+        with pytest.raises(StateError, match=r"^get_total_norm: the norm of order 2.0 of 1 tensors is inf"):
+            call(fc.tensor([np.inf, 1.0]))
