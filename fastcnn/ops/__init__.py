@@ -14,7 +14,7 @@ from .comparison import argmax, eq, ge, gt, le, lt, ne
 from .concat import concat
 from .conv2d import conv2d
 from .conv_transpose2d import conv_transpose2d
-from .cross_entropy import CrossEntropyCase, cross_entropy
+from .cross_entropy import cross_entropy
 from .div import div
 from .dropout import dropout
 from .dropout2d import dropout2d
@@ -36,6 +36,7 @@ from .linear import linear
 from .local_response_norm import local_response_norm
 from .log import log
 from .log_softmax import log_softmax
+from .losses import CrossEntropyCase
 from .matmul import matmul
 from .max import max
 from .max_pool2d import max_pool2d

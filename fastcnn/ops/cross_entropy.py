@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
-
 from ..autograd import Tensor, record
 from ..errors import ArgumentError
 from ..kernels import select as kernels
-from .losses import checked_reduction, class_rows, class_weights, from_class_rows, labelled
-from .operands import as_tensor, class_numbers, float_tensor, number, reshaped, whole
+from .losses import class_rows, class_weights, cross_entropy_case, from_class_rows, labelled
+from .operands import as_tensor, class_numbers, float_tensor, reshaped
 from .soft_cross_entropy import soft_cross_entropy
-
-
-class CrossEntropyCase(NamedTuple):
-    """Options of one loss."""
-
-    reduction: str
-    label_smoothing: float
-    ignore_index: int
-
-
-def checked_case(reduction, label_smoothing, ignore_index) -> CrossEntropyCase:
-    """Return the options of a loss; raise ArgumentError for those that there are not."""
-    smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
-    reduction = checked_reduction("cross_entropy", reduction)
-    return CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
-
-
-# Checking them takes as long as the loss of a small batch; a training repeats one.
-_known_case = lru_cache(maxsize=256, typed=True)(checked_case)
 
 
 def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0.0, ignore_index=-100) -> Tensor:
@@ -67,10 +45,7 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
         return soft_cross_entropy(x, target, weight, reduction=reduction, label_smoothing=label_smoothing)
     x, labels = labelled("cross_entropy", x, target)
     w = class_weights("cross_entropy", x, weight)
-    try:
-        case = _known_case(reduction, label_smoothing, ignore_index)
-    except TypeError:  # not hashable
-        case = checked_case(reduction, label_smoothing, ignore_index)
+    case = cross_entropy_case(reduction, label_smoothing, ignore_index)
     target = labels.data
     if target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
         class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)

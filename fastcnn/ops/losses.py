@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from ..autograd import Tensor
 from ..errors import ArgumentError, ShapeError
 from ..kernels import elementwise
 from ..threads import get_num_threads
-from .operands import as_tensor, float_tensor, reshaped, same_dtype
+from .operands import as_tensor, float_tensor, number, reshaped, same_dtype, whole
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -20,6 +22,32 @@ def checked_reduction(op: str, value, allowed: tuple[str, ...] = REDUCTIONS) -> 
     if value not in allowed:
         raise ArgumentError(f"{op}: reduction must be {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}, got {value!r}")
     return value
+
+
+class CrossEntropyCase(NamedTuple):
+    """Options of one cross-entropy."""
+
+    reduction: str
+    label_smoothing: float
+    ignore_index: int
+
+
+def _checked_case(reduction, label_smoothing, ignore_index) -> CrossEntropyCase:
+    smoothing = number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
+    reduction = checked_reduction("cross_entropy", reduction)
+    return CrossEntropyCase(reduction, smoothing, whole("cross_entropy", "ignore_index", ignore_index))
+
+
+# Checking them takes as long as the loss of a small batch; a training repeats one.
+_known_case = lru_cache(maxsize=256, typed=True)(_checked_case)
+
+
+def cross_entropy_case(reduction, label_smoothing, ignore_index) -> CrossEntropyCase:
+    """Return the options as a case; raise ArgumentError for those that there are not."""
+    try:
+        return _known_case(reduction, label_smoothing, ignore_index)
+    except TypeError:  # not hashable
+        return _checked_case(reduction, label_smoothing, ignore_index)
 
 
 def alike(op: str, x, target) -> tuple[Tensor, Tensor]:
