@@ -8,7 +8,6 @@ second pass finds them in its cache; few images are cut among the threads.
 import numpy as np
 
 cimport numpy as cnp
-from cython cimport floating
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport sqrt
 from libc.string cimport memcpy, memset
@@ -20,7 +19,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape, empty_nchw
-from fastcnn.kernels.micro cimport fc_norm_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_group_job, fc_norm_job, fc_ukr, table
 from fastcnn.kernels.strided cimport ordered
 
 cnp.import_array()
@@ -100,52 +99,33 @@ cdef void merge(const GroupNorm *p, Py_ssize_t n, Py_ssize_t slot) noexcept nogi
         put(p, p.rstd, n * p.groups + g, 1 / sqrt(square / (p.pixels * width) + p.eps))
 
 
-cdef void fill(const GroupNorm *p, Py_ssize_t n, Py_ssize_t slot, const floating *mean, const floating *rstd,
-               const floating *weight, const floating *bias, const double *sums) noexcept nogil:
-    """The coefficients of image n for one pixel; slope and offset from the sums of dy and dy * (x - mean) of each channel."""
-    cdef Py_ssize_t width = p.channels // p.groups, g, k
-    cdef floating *out[5]
-    cdef floating m, r, slope, offset
-    cdef double sum_, product
-    for k in range(5):
-        out[k] = <floating *>coefficients(p, slot, <int>k)
-    for g in range(p.groups):
-        m, r = mean[n * p.groups + g], rstd[n * p.groups + g]
-        sum_ = product = 0
-        if sums != NULL and weight != NULL:
-            for k in range(g * width, (g + 1) * width):
-                sum_ += weight[k] * sums[k]
-                product += weight[k] * sums[p.channels + k]
-        elif sums != NULL:
-            for k in range(g * width, (g + 1) * width):
-                sum_ += sums[k]
-                product += sums[p.channels + k]
-        slope, offset = <floating>(-product * r * r * r / (p.pixels * width)), <floating>(-sum_ * r / (p.pixels * width))
-        for k in range(g * width, (g + 1) * width):
-            out[0][k], out[1][k] = m, r
-            out[3][k], out[4][k] = slope, offset
-    if weight != NULL:
-        for k in range(p.channels):
-            out[1][k] *= weight[k]
-    if bias != NULL:
-        memcpy(out[2], bias, p.channels * sizeof(floating))
-    else:
-        memset(out[2], 0, p.channels * sizeof(floating))
+cdef enum:  # what a pass needs: coefficients() of these numbers
+    FOR_Y, FOR_SUMS, FOR_DX
 
 
-cdef void prepare(const GroupNorm *p, Py_ssize_t n, Py_ssize_t slot, const double *sums) noexcept nogil:
-    """The coefficients of image n, one for each column of a wide row."""
+cdef void prepare(const GroupNorm *p, Py_ssize_t n, Py_ssize_t slot, int what, const double *sums) noexcept nogil:
+    """The coefficients of image n, one for each column of a wide row; those of dx from the sums of each channel."""
     cdef Py_ssize_t size = p.channels * p.u.item, g
+    cdef fc_group_job job
+    cdef char *out[5]
     cdef int k
-    cdef char *at
-    if p.u.item == 4:
-        fill(p, n, slot, <const float *>p.mean, <const float *>p.rstd, <const float *>p.weight, <const float *>p.bias, sums)
-    else:
-        fill(p, n, slot, <const double *>p.mean, <const double *>p.rstd, <const double *>p.weight, <const double *>p.bias, sums)
     for k in range(5):
-        at = coefficients(p, slot, k)
-        for g in range(1, p.columns.group):
-            memcpy(at + g * size, at, size)
+        out[k] = coefficients(p, slot, k) if needed(k, what) else NULL
+    job.mean, job.scale, job.shift, job.slope, job.offset = out[0], out[1], out[2], out[3], out[4]
+    job.means, job.rstds = p.mean + n * p.groups * p.u.item, p.rstd + n * p.groups * p.u.item
+    job.weight, job.bias, job.sums, job.channels, job.groups = p.weight, p.bias, sums, p.channels, p.groups
+    job.count = <double>(p.pixels * (p.channels // p.groups))
+    p.u.group_coefficients(&job)
+    for k in range(5):
+        if out[k] != NULL:
+            for g in range(1, p.columns.group):
+                memcpy(out[k] + g * size, out[k], size)
+
+
+cdef inline bint needed(int which, int what) noexcept nogil:
+    if what == FOR_Y:
+        return which < 3
+    return which == 0 if what == FOR_SUMS else which in (1, 3, 4)
 
 
 cdef fc_norm_job job_at(const GroupNorm *p, Py_ssize_t at, Py_ssize_t slot, Py_ssize_t column) noexcept nogil:
@@ -186,6 +166,17 @@ cdef void write_run(const GroupNorm *p, Py_ssize_t n, Py_ssize_t run, Py_ssize_t
         p.u.norm_backward(&job)
 
 
+cdef void write_all(const GroupNorm *p) noexcept nogil:
+    """y or dx of all images, cut among the threads."""
+    cdef Py_ssize_t i, parts = runs(p)
+    cdef unsigned long long floats = 0
+    with parallel(num_threads=p.threads):
+        floats = fc_flush()
+        for i in prange(p.batch * parts, schedule="static"):
+            write_run(p, i // parts, i % parts, i // parts)
+        fc_restore(floats)
+
+
 cdef void take_sums(const GroupNorm *p, Py_ssize_t n, Py_ssize_t task, Py_ssize_t slot, int thread) noexcept nogil:
     """Sums of dy and of dy * (x - mean)."""
     cdef Tile t = tile(&p.columns, task)
@@ -204,7 +195,7 @@ cdef void fold_image(const GroupNorm *p, Py_ssize_t n, Py_ssize_t slot) noexcept
     cdef double rstd
     p.u.fold(sums, part, p.columns.blocks, p.channels)
     p.u.fold(sums + p.channels, part + p.columns.blocks * p.channels, p.columns.blocks, p.channels)
-    prepare(p, n, slot, sums)
+    prepare(p, n, slot, FOR_DX, sums)
     for g in range(p.groups):
         rstd = get(p, p.rstd, n * p.groups + g)
         for k in range(g * width, (g + 1) * width):
@@ -226,14 +217,14 @@ cdef void forward_image(const GroupNorm *p, Py_ssize_t n, int thread) noexcept n
     for i in range(p.columns.tasks):
         take_moments(p, n, i, thread, thread)
     merge(p, n, thread)
-    prepare(p, n, thread, NULL)
+    prepare(p, n, thread, FOR_Y, NULL)
     for i in range(runs(p)):
         write_run(p, n, i, thread)
 
 
 cdef int forward_images(const void *job) noexcept nogil:
     cdef const GroupNorm *p = <const GroupNorm *>job
-    cdef Py_ssize_t i, tasks = p.columns.tasks, parts = runs(p)
+    cdef Py_ssize_t i, tasks = p.columns.tasks
     cdef unsigned long long floats = 0
     if p.whole:
         with parallel(num_threads=p.threads):
@@ -250,19 +241,15 @@ cdef int forward_images(const void *job) noexcept nogil:
     floats = fc_flush()
     for i in range(p.batch):
         merge(p, i, i)
-        prepare(p, i, i, NULL)
+        prepare(p, i, i, FOR_Y, NULL)
     fc_restore(floats)
-    with parallel(num_threads=p.threads):
-        floats = fc_flush()
-        for i in prange(p.batch * parts, schedule="static"):
-            write_run(p, i // parts, i % parts, i // parts)
-        fc_restore(floats)
+    write_all(p)
     return 0
 
 
 cdef void backward_image(const GroupNorm *p, Py_ssize_t n, int thread) noexcept nogil:
     cdef Py_ssize_t i
-    prepare(p, n, thread, NULL)
+    prepare(p, n, thread, FOR_SUMS, NULL)
     for i in range(p.columns.tasks):
         take_sums(p, n, i, thread, thread)
     fold_image(p, n, thread)
@@ -272,7 +259,7 @@ cdef void backward_image(const GroupNorm *p, Py_ssize_t n, int thread) noexcept 
 
 cdef int backward_images(const void *job) noexcept nogil:
     cdef const GroupNorm *p = <const GroupNorm *>job
-    cdef Py_ssize_t i, tasks = p.columns.tasks, parts = runs(p)
+    cdef Py_ssize_t i, tasks = p.columns.tasks
     cdef unsigned long long floats = 0
     if p.whole:
         with parallel(num_threads=p.threads):
@@ -282,7 +269,7 @@ cdef int backward_images(const void *job) noexcept nogil:
             fc_restore(floats)
     else:
         for i in range(p.batch):
-            prepare(p, i, i, NULL)
+            prepare(p, i, i, FOR_SUMS, NULL)
         with parallel(num_threads=p.threads):
             floats = fc_flush()
             for i in prange(p.batch * tasks, schedule="static"):
@@ -292,11 +279,7 @@ cdef int backward_images(const void *job) noexcept nogil:
         for i in range(p.batch):
             fold_image(p, i, i)
         fc_restore(floats)
-        with parallel(num_threads=p.threads):
-            floats = fc_flush()
-            for i in prange(p.batch * parts, schedule="static"):
-                write_run(p, i // parts, i % parts, i // parts)
-            fc_restore(floats)
+        write_all(p)
     floats = fc_flush()
     finish(p)
     fc_restore(floats)

@@ -160,6 +160,20 @@ cdef extern from "ukr.h" nogil:
         double smoothing, dloss
         int of_target
 
+    ctypedef struct fc_group_job:
+        void *mean
+        void *scale
+        void *shift
+        void *slope
+        void *offset
+        const void *means
+        const void *rstds
+        const void *weight
+        const void *bias
+        const double *sums
+        double count
+        Py_ssize_t channels, groups
+
     ctypedef struct fc_run_norm_job:
         void *out, *mean, *rstd, *dweight, *dbias
         const void *x, *dy, *weight, *bias
@@ -255,6 +269,7 @@ cdef extern from "ukr.h" nogil:
         void norm_forward(const fc_norm_job *job) noexcept nogil
         void norm_sums(const fc_norm_job *job, double *sums, double *products) noexcept nogil
         void norm_backward(const fc_norm_job *job) noexcept nogil
+        void group_coefficients(const fc_group_job *job) noexcept nogil
         void run_norm(const fc_run_norm_job *job) noexcept nogil
         void run_norm_backward(const fc_run_norm_job *job) noexcept nogil
         void softmax_row(void *y, const void *x, Py_ssize_t n, int logarithm) noexcept nogil

@@ -70,6 +70,7 @@ const fc_ukr FC_FN(table) = {
     .norm_forward = FC_FN(norm_forward),
     .norm_sums = FC_FN(norm_sums),
     .norm_backward = FC_FN(norm_backward),
+    .group_coefficients = FC_FN(group_coefficients),
     .run_norm = FC_FN(run_norm),
     .run_norm_backward = FC_FN(run_norm_backward),
     .cross_entropy_row = FC_FN(cross_entropy_row),

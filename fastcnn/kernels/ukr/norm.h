@@ -232,3 +232,51 @@ static void FC_FN(norm_backward)(const fc_norm_job *job) {
     else
         FC_FN(norm_backward_as)(&f, FC_FN(mask_none));
 }
+
+/* sums[0] += sum w[k] * a[k], sums[1] += sum w[k] * b[k], w = 1 without weight: four sums abreast, a chain of additions would wait. */
+INLINE void FC_FN(group_sums)(double sums[2], const real *w, const double *a, const double *b, ptrdiff_t n) {
+    double s[2][4] = {{0}};
+    ptrdiff_t k = 0;
+    for (; k + 4 <= n; k += 4) {
+        UNROLL
+        for (int j = 0; j < 4; j++) {
+            const double weight = w ? (double)w[k + j] : 1;
+            s[0][j] += weight * a[k + j];
+            s[1][j] += weight * b[k + j];
+        }
+    }
+    for (; k < n; k++) {
+        const double weight = w ? (double)w[k] : 1;
+        s[0][0] += weight * a[k];
+        s[1][0] += weight * b[k];
+    }
+    UNROLL
+    for (int i = 0; i < 2; i++) sums[i] = (s[i][0] + s[i][1]) + (s[i][2] + s[i][3]);
+}
+
+/* The coefficients of one pixel of an image whose groups of channels have their own mean and rstd; see ukr.h. */
+static void FC_FN(group_coefficients)(const fc_group_job *job) {
+    const fc_group_job f = *job; /* a copy that no store can change */
+    const ptrdiff_t width = f.channels / f.groups;
+    for (ptrdiff_t g = 0; g < f.groups; g++) {
+        const real mean = ((const real *)f.means)[g], rstd = ((const real *)f.rstds)[g];
+        const ptrdiff_t first = g * width;
+        double sums[2] = {0, 0};
+        if (f.sums && f.weight)
+            FC_FN(group_sums)(sums, (const real *)f.weight + first, f.sums + first, f.sums + f.channels + first, width);
+        else if (f.sums)
+            FC_FN(group_sums)(sums, NULL, f.sums + first, f.sums + f.channels + first, width);
+        const double r = (double)rstd;
+        const vec slope = splat((real)(-sums[1] * r * r * r / f.count)), offset = splat((real)(-sums[0] * r / f.count));
+        for (ptrdiff_t k = first; k < first + width; k += LANES) {
+            const ptrdiff_t n = first + width - k;
+            const vec scale = splat(rstd);
+            if (f.mean) store_part((real *)f.mean + k, splat(mean), n);
+            if (f.scale) store_part((real *)f.scale + k, f.weight ? scale * load_part((const real *)f.weight + k, n) : scale, n);
+            if (f.shift) store_part((real *)f.shift + k, f.bias ? load_part((const real *)f.bias + k, n) : splat(0), n);
+            if (!f.sums) continue;
+            store_part((real *)f.slope + k, slope, n);
+            store_part((real *)f.offset + k, offset, n);
+        }
+    }
+}

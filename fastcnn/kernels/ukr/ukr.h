@@ -184,6 +184,16 @@ typedef struct {
     int past_cache; /* of an elementwise run: out is aligned to a vector, width a multiple of the lanes, and too large for caches */
 } fc_norm_job;
 
+/* The coefficients of one pixel of an image for norm_forward or, with sums, norm_backward; see group_coefficients. */
+typedef struct {
+    void *mean, *scale, *shift, *slope, *offset; /* of each channel; the first three, where NULL, are not written */
+    const void *means, *rstds; /* of each group */
+    const void *weight, *bias; /* of each channel, or NULL */
+    const double *sums; /* NULL, or of each channel: of dy, then of dy * (x - mean) */
+    double count; /* values of a group */
+    ptrdiff_t channels, groups;
+} fc_group_job;
+
 /* Losses of n pairs; see loss.h. */
 enum { FC_SQUARE, FC_ABSOLUTE, FC_HUBER, FC_LOGITS, FC_WEIGHTED_LOGITS, FC_DIVERGENCE, FC_LOG_DIVERGENCE };
 typedef struct {
@@ -368,6 +378,7 @@ typedef struct {
     void (*norm_forward)(const fc_norm_job *job);
     void (*norm_sums)(const fc_norm_job *job, double *sums, double *products);
     void (*norm_backward)(const fc_norm_job *job);
+    void (*group_coefficients)(const fc_group_job *job);
 
     /* run_norm.h */
     void (*run_norm)(const fc_run_norm_job *job);
