@@ -6,7 +6,7 @@ The divisor is PyTorch's: with `count_include_pad` the taps inside the padded im
 cimport numpy as cnp
 
 from fastcnn.kernels.layout cimport channels_last
-from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, kernel_axis, pool, spread
+from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, gather, kernel_axis, pool
 
 cnp.import_array()
 
@@ -30,7 +30,7 @@ def avg_pool2d_backward(dy, case, *, int threads=1):
     cdef cnp.ndarray g = channels_last(dy, "avg_pool2d", "dy", threads)
     check_shape("avg_pool2d", "dy", g, batch, channels, oh, ow)
     cdef Axis rows = kernel_axis(ih, kh, sh, ph, dh, oh, padded), cols = kernel_axis(iw, kw, sw, pw, dw, ow, padded)
-    return spread(g, rows, cols, kw, None, threads)
+    return gather(g, rows, cols, kw, None, threads)
 
 
 def adaptive_avg_pool2d_forward(x, out_size, *, int threads=1):
@@ -47,4 +47,4 @@ def adaptive_avg_pool2d_backward(dy, x_shape, *, int threads=1):
     cdef Py_ssize_t batch, channels, ih, iw, oh = cnp.PyArray_DIM(g, 2), ow = cnp.PyArray_DIM(g, 3)
     batch, channels, ih, iw = x_shape
     check_shape("adaptive_avg_pool2d", "dy", g, batch, channels, oh, ow)
-    return spread(g, bin_axis(ih, oh), bin_axis(iw, ow), 1, None, threads)
+    return gather(g, bin_axis(ih, oh), bin_axis(iw, ow), 1, None, threads)

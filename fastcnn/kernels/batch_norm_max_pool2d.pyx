@@ -7,18 +7,18 @@ Backward: the two sums are sums over the winners alone; then one pass makes each
 import numpy as np
 
 cimport numpy as cnp
-from cython.parallel cimport parallel, prange
 from libc.math cimport INFINITY
 
 from fastcnn.errors import DtypeError
 
 from fastcnn.kernels.batch_norm cimport Norm, batch_statistics, given_statistics, gradient_coefficients, per_channel, plan_norm
 from fastcnn.kernels.batch_norm cimport result, take_given
-from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
+from fastcnn.kernels.entry cimport emit
 from fastcnn.kernels.layout cimport channels_last, crew, exceeds_cache
 from fastcnn.kernels.memory cimport Block, empty_like_shape, empty_nchw
-from fastcnn.kernels.micro cimport fc_gather_job, fc_source, fc_ukr
-from fastcnn.kernels.window cimport Axis, Pool, check_shape, kernel_axis, plan_pool, pool_all, taps_of
+from fastcnn.kernels.micro cimport fc_gather_job
+from fastcnn.kernels.window cimport Axis, Gather, Pool, check_shape, gather_all, kernel_axis, plan_gather, plan_pool, pool_all
+from fastcnn.kernels.window cimport taps_of
 
 cnp.import_array()
 
@@ -28,12 +28,8 @@ cdef struct Forward:
     bint measured  # the statistics are those of the batch
 
 cdef struct Backward:
-    Norm norm           # of the winners
-    fc_gather_job rows  # of all images
-    const fc_source *sources
-    const Py_ssize_t *start
-    Py_ssize_t batch, ih, image  # image: elements of one of dy
-    int threads
+    Norm norm  # of the winners
+    Gather gather
 
 
 cdef Py_ssize_t codes(case) except -1:
@@ -111,30 +107,10 @@ def batch_norm_max_pool2d_inference(x, weight, bias, mean, var, double eps, case
     return normalise(&p, a, weight, bias, eps, case, (mean, var), ceiling, False, threads)[0]
 
 
-cdef void gradient_row(const Backward *p, Py_ssize_t row) noexcept nogil:
-    cdef const fc_ukr *u = p.norm.u
-    cdef fc_gather_job job = p.rows
-    cdef Py_ssize_t n = row // p.ih, i = row % p.ih, at = row * job.iw * job.channels * u.item
-    job.rows = p.sources + p.start[i]
-    job.n_rows = p.start[i + 1] - p.start[i]
-    job.dx, job.x = <char *>job.dx + at, <const char *>job.x + at
-    job.dy = <const char *>job.dy + n * p.image * u.item
-    job.index = <const char *>job.index + n * p.image * (4 if job.wide_index else 1)
-    job.dy_size -= n * p.image
-    u.norm_gather(&job)
-
-
 cdef int backward_all(const void *job) noexcept nogil:
     cdef const Backward *p = <const Backward *>job
-    cdef Py_ssize_t row
-    cdef unsigned long long floats = 0
     gradient_coefficients(&p.norm)
-    with parallel(num_threads=p.threads):
-        floats = fc_flush()
-        for row in prange(p.batch * p.ih, schedule="static"):
-            gradient_row(p, row)
-        fc_restore(floats)
-    return 0
+    return gather_all(&p.gather)
 
 
 cdef cnp.ndarray pooled(object array, cnp.ndarray x, case, str name, int threads):
@@ -161,7 +137,7 @@ def batch_norm_max_pool2d_backward(dy, x, weight, mean, var, double eps, winners
     cdef cnp.ndarray dx = result(a), dweight, dbias
     cdef Axis rows, cols
     cdef Backward p
-    cdef fc_gather_job *job = &p.rows
+    cdef fc_gather_job *job = &p.gather.windows
     cdef Block _scratch
     gain = per_channel(&p.norm.weight, weight, channels, "weight", 1.0)
     shift = per_channel(&p.norm.bias, bias, channels, "bias", 0.0)
@@ -174,14 +150,9 @@ def batch_norm_max_pool2d_backward(dy, x, weight, mean, var, double eps, winners
     p.norm.count, p.norm.rows.dy = batch * ih * iw, cnp.PyArray_BYTES(g)
     p.norm.first, p.norm.second = cnp.PyArray_BYTES(dweight), cnp.PyArray_BYTES(dbias)
     rows, cols = kernel_axis(ih, kh, sh, ph, dh, oh, False), kernel_axis(iw, kw, sw, pw, dw, ow, False)
-    rows.find_sources(ow * channels, kw)
-    cols.find_sources(channels, 1)
-    p.sources, p.start, p.batch, p.ih, p.image = rows.sources, rows.start, batch, ih, oh * ow * channels
-    job.dx, job.x, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(a), cnp.PyArray_BYTES(g), cnp.PyArray_BYTES(taps)
-    job.cols, job.start, job.iw, job.channels, job.dy_size = cols.sources, cols.start, iw, channels, g.size
-    job.mean, job.scale, job.slope, job.offset = p.norm.rows.mean, p.norm.rows.scale, p.norm.rows.slope, p.norm.rows.offset
-    job.wide_index = taps.itemsize == 4
+    plan_gather(&p.gather, dx, g, rows, cols, kw, taps, threads)
+    job.x, job.mean, job.scale = cnp.PyArray_BYTES(a), p.norm.rows.mean, p.norm.rows.scale
+    job.slope, job.offset = p.norm.rows.slope, p.norm.rows.offset
     job.past_cache = exceeds_cache(<double>a.size * a.itemsize) and channels % p.norm.u.lanes == 0
-    p.threads = crew(2.0 * a.size * a.itemsize, threads)
     emit(backward_all, &p, sizeof(p), (dx, dweight, dbias, g, w, taps, a, gain, shift, centre, variance, rows.cover, cols.cover))
     return dx, dweight, dbias

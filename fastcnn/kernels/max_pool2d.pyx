@@ -7,7 +7,7 @@ cimport numpy as cnp
 
 from fastcnn.kernels.layout cimport channels_last
 from fastcnn.kernels.memory cimport empty_nchw
-from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, kernel_axis, pool, spread, taps_of
+from fastcnn.kernels.window cimport Axis, bin_axis, check_shape, gather, kernel_axis, pool, taps_of
 
 cnp.import_array()
 
@@ -42,7 +42,7 @@ def max_pool2d_backward(dy, index, case, *, int threads=1):
     cdef cnp.ndarray taps = taps_of("max_pool2d", index, (batch, channels, oh, ow), kh * kw)
     check_shape("max_pool2d", "dy", g, batch, channels, oh, ow)
     cdef Axis rows = kernel_axis(ih, kh, sh, ph, dh, oh, False), cols = kernel_axis(iw, kw, sw, pw, dw, ow, False)
-    return spread(g, rows, cols, kw, taps, threads)
+    return gather(g, rows, cols, kw, taps, threads)
 
 
 def adaptive_max_pool2d_forward(x, out_size, *, bint need_index=True, int threads=1):
@@ -70,4 +70,4 @@ def adaptive_max_pool2d_backward(dy, index, x_shape, *, int threads=1):
     cdef Axis rows = bin_axis(ih, oh), cols = bin_axis(iw, ow)
     cdef Py_ssize_t kw = longest(cols)
     cdef cnp.ndarray taps = taps_of("adaptive_max_pool2d", index, (batch, channels, oh, ow), longest(rows) * kw)
-    return spread(g, rows, cols, kw, taps, threads)
+    return gather(g, rows, cols, kw, taps, threads)

@@ -95,22 +95,13 @@ cdef extern from "ukr.h" nogil:
         Py_ssize_t n_rows, ow, iw, channels
         int copies, past_cache
 
-    ctypedef struct fc_spread_job:
-        void *dx
-        const void *dy, *index
-        const fc_source *rows
-        const fc_span *cols
-        Py_ssize_t n_rows, ow, iw, channels, first, last, step_x, dy_size
-        int wide_index, whole, apart
-
     ctypedef struct fc_gather_job:
         void *dx
-        const void *x, *dy, *index
-        const fc_source *rows
-        const fc_source *cols
+        const void *dy, *index
+        const fc_source *rows, *cols
         const Py_ssize_t *start
-        const void *mean, *scale, *slope, *offset
-        Py_ssize_t n_rows, iw, channels, dy_size
+        Py_ssize_t n_rows, iw, channels, first, last, dy_size
+        const void *places, *x, *mean, *scale, *slope, *offset
         int wide_index, past_cache
 
     ctypedef struct fc_scatter_job:
@@ -257,8 +248,8 @@ cdef extern from "ukr.h" nogil:
         void max_row(const fc_window_job *job) noexcept nogil
         void mean_row(const fc_window_job *job) noexcept nogil
         void resample_row(const fc_resample_job *job) noexcept nogil
-        void spread_row(const fc_spread_job *job) noexcept nogil
-        void norm_gather(const fc_gather_job *job) noexcept nogil
+        int gather_places(void *places, const fc_gather_job *job) noexcept nogil
+        void gather_row(const fc_gather_job *job) noexcept nogil
         void scatter_image(const fc_scatter_job *job) noexcept nogil
         void depthwise_row(const fc_depthwise_job *job) noexcept nogil
         void depthwise_weight_row(const fc_depthwise_weight_job *job) noexcept nogil

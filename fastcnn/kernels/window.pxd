@@ -3,7 +3,7 @@
 cimport numpy as cnp
 
 from fastcnn.kernels.memory cimport Block
-from fastcnn.kernels.micro cimport fc_source, fc_span, fc_ukr, fc_window_job
+from fastcnn.kernels.micro cimport fc_gather_job, fc_source, fc_span, fc_ukr, fc_window_job
 
 cdef class Axis:
     cdef Py_ssize_t size, count, step   # of the image; windows; from tap to tap
@@ -22,13 +22,24 @@ cdef struct Pool:
     bint maximum
     int threads
 
+cdef struct Gather:
+    const fc_ukr *u
+    fc_gather_job windows  # of all rows
+    const fc_source *sources
+    const Py_ssize_t *start
+    Py_ssize_t ih, dy_batch, tasks, splits
+    int threads
+
 cdef Axis kernel_axis(Py_ssize_t size, Py_ssize_t k, Py_ssize_t stride, Py_ssize_t pad, Py_ssize_t dilation, Py_ssize_t count,
                       bint include_pad)
 cdef Axis bin_axis(Py_ssize_t size, Py_ssize_t count)
 cdef int check_shape(str op, str name, cnp.ndarray a, Py_ssize_t n, Py_ssize_t c, Py_ssize_t h, Py_ssize_t w) except -1
 cdef cnp.ndarray taps_of(str op, object index, tuple shape, Py_ssize_t area)
 cdef object pool(cnp.ndarray x, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum, int threads)
-cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads)
+cdef object gather(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads)
 cdef void plan_pool(Pool *p, cnp.ndarray x, cnp.ndarray y, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, bint maximum,
                     int threads)
 cdef int pool_all(const void *job) noexcept nogil
+cdef Block plan_gather(Gather *p, cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index,
+                       int threads)
+cdef int gather_all(const void *job) noexcept nogil

@@ -14,12 +14,15 @@ from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport block, empty_nchw
-from fastcnn.kernels.micro cimport fc_scatter_job, fc_spread_job, fc_source, fc_span, fc_ukr, fc_window_job, table
+from fastcnn.kernels.memory cimport Block, block, empty_nchw
+from fastcnn.kernels.micro cimport fc_gather_job, fc_scatter_job, fc_source, fc_span, fc_ukr, fc_window_job, table
 
 cnp.import_array()
 
 cdef enum:
+    MOST_PLACES = 256          # vectors of a row of few channels: 64 KiB of where they come from
+    FEW_ROWS = 64              # of windows: not worth such a table
+    PAST_BYTES = 32 << 20      # of dx; whoever reads smaller ones finds a part of them in the last cache
     MANY_TAPS = 32             # of a window on average: looking at each costs more than going to the one that won
     PREFETCH_BYTES = 16 << 20  # of the input: below this it is likely to be in a cache, where prefetching costs 5 %
 
@@ -270,66 +273,76 @@ cdef object scatter(cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssi
     return dx
 
 
-cdef struct Spread:
-    const fc_ukr *u
-    fc_spread_job windows  # of all rows
-    const fc_source *sources
-    const Py_ssize_t *start
-    Py_ssize_t ih, dy_batch, tasks, splits
-    int threads
-
-
-cdef void spread_row(const Spread *p, Py_ssize_t row, Py_ssize_t part) noexcept nogil:
+cdef void gradient_row(const Gather *p, Py_ssize_t row, Py_ssize_t part) noexcept nogil:
+    """A row of dx of all images, a part of its channels."""
     cdef const fc_ukr *u = p.u
-    cdef fc_spread_job job = p.windows
-    cdef Py_ssize_t n = row // p.ih, i = row % p.ih
+    cdef fc_gather_job job = p.windows
+    cdef Py_ssize_t n = row // p.ih, i = row % p.ih, at = row * job.iw * job.channels * u.item
     job.rows = p.sources + p.start[i]
     job.n_rows = p.start[i + 1] - p.start[i]
-    job.dx = <char *>job.dx + row * job.iw * job.channels * u.item
+    job.dx = <char *>job.dx + at
     job.dy = <const char *>job.dy + n * p.dy_batch * u.item
     job.dy_size -= n * p.dy_batch
+    if job.x != NULL:
+        job.x = <const char *>job.x + at
     if job.index != NULL:
         job.index = <const char *>job.index + n * p.dy_batch * (4 if job.wide_index else 1)
     job.first = split_at(u, job.channels, part, p.splits)
     job.last = split_at(u, job.channels, part + 1, p.splits)
-    job.whole = p.splits == 1
-    u.spread_row(&job)
+    u.gather_row(&job)
 
 
-cdef int spread_all(const void *job) noexcept nogil:
-    cdef const Spread *p = <const Spread *>job
+cdef int gather_all(const void *job) noexcept nogil:
+    cdef const Gather *p = <const Gather *>job
     cdef Py_ssize_t t
     cdef unsigned long long floats = 0
     with parallel(num_threads=p.threads):
         floats = fc_flush()
         for t in prange(p.tasks, schedule="static"):
-            spread_row(p, t // p.splits, t % p.splits)
+            gradient_row(p, t // p.splits, t % p.splits)
         fc_restore(floats)
     return 0
 
 
-cdef object spread(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
+cdef Block plan_gather(Gather *p, cnp.ndarray dx, cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index,
+                       int threads):
+    """Describe how dx gathers from a dense channels-last dy, a mean when `index` is None; return a table to be held, or None."""
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size, vectors
+    cdef fc_gather_job *job = &p.windows
+    cdef Block places
+    rows.find_sources(cols.count * channels, kw)
+    cols.find_sources(channels, 1)
+    p.u, p.sources, p.start, p.ih = table(cnp.PyArray_ITEMSIZE(dy)), rows.sources, rows.start, ih
+    p.dy_batch = rows.count * cols.count * channels
+    job.dx, job.dy, job.index, job.x, job.places = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL, NULL, NULL
+    job.wide_index = False
+    if index is not None:
+        job.index, job.wide_index = cnp.PyArray_BYTES(index), cnp.PyArray_ITEMSIZE(index) == 4
+    job.cols, job.start, job.iw, job.channels, job.dy_size = cols.sources, cols.start, cols.size, channels, dy.size
+    job.past_cache = dx.size * p.u.item >= PAST_BYTES and channels % p.u.lanes == 0
+    p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
+    p.splits = channel_splits(p.u, batch * ih, channels, p.threads)
+    p.tasks = batch * ih * p.splits
+    vectors = (cols.size * channels + p.u.lanes - 1) // p.u.lanes
+    if channels > p.u.lanes or vectors > MOST_PLACES or batch * rows.count < FEW_ROWS or not (rows.apart() and cols.apart()):
+        return None
+    places = block(vectors * 4 * p.u.lanes * p.u.item)
+    if not p.u.gather_places(places.data, job):
+        return None
+    job.places = places.data
+    return places
+
+
+cdef object gather(cnp.ndarray dy, Axis rows, Axis cols, Py_ssize_t kw, cnp.ndarray index, int threads):
     """Return dx (batch, channels, rows.size, cols.size) of a dense channels-last dy; a mean when `index` is None."""
-    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1), ih = rows.size
-    cdef cnp.ndarray dx = empty_nchw(batch, channels, ih, cols.size, cnp.PyArray_TYPE(dy))
-    cdef fc_spread_job *job
-    cdef Spread p
+    cdef Py_ssize_t batch = cnp.PyArray_DIM(dy, 0), channels = cnp.PyArray_DIM(dy, 1)
+    cdef cnp.ndarray dx = empty_nchw(batch, channels, rows.size, cols.size, cnp.PyArray_TYPE(dy))
+    cdef Gather p
+    cdef Block places
     if dx.size == 0:
         return dx
     if index is not None and covered(rows) * covered(cols) >= MANY_TAPS * rows.count * cols.count:
         return scatter(dx, dy, rows, cols, kw, index, threads)
-    job = &p.windows
-    rows.find_sources(cols.count * channels, kw)
-    p.u, p.sources, p.start, p.ih = table(cnp.PyArray_ITEMSIZE(dy)), rows.sources, rows.start, ih
-    p.dy_batch = rows.count * cols.count * channels
-    job.dx, job.dy, job.index = cnp.PyArray_BYTES(dx), cnp.PyArray_BYTES(dy), NULL
-    job.wide_index = False
-    if index is not None:
-        job.index, job.wide_index = cnp.PyArray_BYTES(index), cnp.PyArray_ITEMSIZE(index) == 4
-    job.cols, job.ow, job.iw, job.channels = cols.spans, cols.count, cols.size, channels
-    job.step_x, job.dy_size, job.apart = cols.step * channels, dy.size, cols.apart()
-    p.threads = crew(<double>(dx.size + dy.size) * p.u.item, threads)
-    p.splits = channel_splits(p.u, batch * ih, channels, p.threads)
-    p.tasks = batch * ih * p.splits
-    emit(spread_all, &p, sizeof(p), (dx, dy, index, rows.memory, rows.cover, cols.memory, cols.cover))
+    places = plan_gather(&p, dx, dy, rows, cols, kw, index, threads)
+    emit(gather_all, &p, sizeof(p), (dx, dy, index, rows.cover, cols.cover, places))
     return dx

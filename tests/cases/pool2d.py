@@ -23,6 +23,10 @@ POOL2D: dict[str, Pool2dCase] = {
     "whole_image_by_axis": pool2d_case((2, 65, 3, 8), (3, 8)),
     "large": pool2d_case((2, 65, 29, 28), 3, 2, 1),
     "wide_kernel": pool2d_case((2, 3, 20, 19), (17, 18), 1),  # 306 taps: the index needs int32
+    "few_channels": pool2d_case((12, 6, 12, 10), 2),  # rows enough for a table of where each vector of a row comes from
+    "few_channels_padded": pool2d_case((16, 5, 9, 11), (2, 3), (2, 3), 1, ceil_mode=True),
+    "few_channels_gaps": pool2d_case((24, 3, 9, 11), 2, 3),
+    "one_channel": pool2d_case((16, 1, 8, 40), (2, 4)),
     "batch_0": pool2d_case((0, 4, 6, 6), 2),
 }
 POOL2D |= {f"channels_{c}": pool2d_case((1, c, 5, 6), 3, 2, 1) for c in range(1, 34)}

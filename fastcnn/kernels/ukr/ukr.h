@@ -95,30 +95,17 @@ typedef struct {
     int past_cache; /* y is aligned to a vector, channels a multiple of the lanes, and too large for caches */
 } fc_resample_job;
 
-/* One row of pixels of dx from the rows of windows that cover it, channels first <= c < last. */
+/* One row of pixels of dx from the windows that cover them, channels first <= c < last; see gather_row. */
 typedef struct {
-    void *dx;               /* row */
-    const void *dy, *index; /* image; index NULL: a mean */
-    const fc_source *rows;
-    const fc_span *cols;
-    ptrdiff_t n_rows, ow, iw, channels, first, last;
-    ptrdiff_t step_x;         /* from tap to tap in dx, elements */
-    ptrdiff_t dy_size;        /* elements from dy to the end of its buffer */
-    int wide_index;
-    int whole; /* first..last are all channels */
-    int apart; /* windows of a row share no pixel */
-} fc_spread_job;
-
-/* One row of pixels of dx behind a normalisation whose maxima were taken, from the windows that cover it; see norm_gather. */
-typedef struct {
-    void *dx;                                   /* row */
-    const void *x;                              /* row */
-    const void *dy, *index;                     /* image of windows */
-    const fc_source *rows, *cols;               /* tap of cols: not times kw */
-    const ptrdiff_t *start;                     /* cols start[q] .. start[q + 1] cover pixel q */
-    const void *mean, *scale, *slope, *offset;  /* of each channel, repeated to channels + lanes */
-    ptrdiff_t n_rows, iw, channels;
-    ptrdiff_t dy_size; /* elements from dy to the end of its buffer */
+    void *dx;                     /* row */
+    const void *dy, *index;       /* image of windows; index NULL: a mean */
+    const fc_source *rows, *cols; /* tap of cols: not times kw */
+    const ptrdiff_t *start;       /* cols start[q] .. start[q + 1] cover pixel q */
+    ptrdiff_t n_rows, iw, channels, first, last;
+    ptrdiff_t dy_size;  /* elements from dy to the end of its buffer */
+    const void *places; /* NULL, or what gather_places has written: for windows apart and no more channels than lanes */
+    /* NULL, or a normalisation before the maxima: its row of x, and of each channel, repeated to channels + lanes */
+    const void *x, *mean, *scale, *slope, *offset;
     int wide_index;
     int past_cache; /* dx is aligned to a vector, channels a multiple of the lanes, and too large for caches */
 } fc_gather_job;
@@ -363,8 +350,8 @@ typedef struct {
     void (*max_row)(const fc_window_job *job);
     void (*mean_row)(const fc_window_job *job);
     void (*resample_row)(const fc_resample_job *job); /* resample.h */
-    void (*spread_row)(const fc_spread_job *job);
-    void (*norm_gather)(const fc_gather_job *job);
+    int (*gather_places)(void *places, const fc_gather_job *job);
+    void (*gather_row)(const fc_gather_job *job);
     void (*scatter_image)(const fc_scatter_job *job);
 
     /* depthwise.h */
