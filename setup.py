@@ -86,7 +86,7 @@ def openmp_flags() -> list[str]:
 def extensions() -> list[Extension]:
     flags = openmp_flags()
     wraps = sys.platform == "linux"  # team.h stands for a function of GCC's OpenMP runtime
-    faces = [f"{KERNELS}/ukr/{stem}.h" for stem in ("ukr", "floats", "team", "convert")]
+    faces = [f"{KERNELS}/ukr/{stem}.h" for stem in ("ukr", "floats", "team", "convert", "largest")]
     faces += [str(p) for p in sorted(Path(KERNELS).glob("*.pxd"))]
     bodies = [str(p) for p in sorted(Path(f"{KERNELS}/ukr").glob("*.h"))]
     built = []

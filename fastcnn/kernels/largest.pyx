@@ -21,9 +21,12 @@ from fastcnn.kernels.strided cimport Walk, empty_in_order_of, offsets, ordered, 
 
 cnp.import_array()
 
+cdef extern from "largest.h" nogil:
+    Py_ssize_t fc_first_largest_f32(const float *x, Py_ssize_t n)
+    Py_ssize_t fc_first_largest_f64(const double *x, Py_ssize_t n)
+
 cdef enum:
     RUN = 256  # places of one task
-    SIDE = 16  # values that are compared side by side
 
 
 cdef struct Largest:
@@ -36,41 +39,6 @@ cdef struct Largest:
     int threads
 
 
-cdef Py_ssize_t first_largest(const floating *x, Py_ssize_t n) noexcept nogil:
-    """Where the largest of n values side by side is: its value first, then its block, then its place."""
-    cdef floating most[SIDE]
-    cdef floating best
-    cdef Py_ssize_t k = 0, i, found = 0
-    for i in range(SIDE):
-        most[i] = x[0]
-    while k + SIDE <= n:
-        for i in range(SIDE):
-            most[i] = x[k + i] if x[k + i] > most[i] else most[i]
-            found += x[k + i] != x[k + i]
-        k += SIDE
-    best = most[0]
-    for i in range(SIDE):
-        best = most[i] if most[i] > best else best
-    for i in range(k, n):
-        best = x[i] if x[i] > best else best
-        found += x[i] != x[i]
-    if found:
-        for i in range(n):
-            if x[i] != x[i]:
-                return i
-    k = 0
-    while k + SIDE <= n:
-        found = 0
-        for i in range(SIDE):
-            found += x[k + i] == best
-        if found:
-            break
-        k += SIDE
-    while x[k] != best:
-        k += 1
-    return k
-
-
 cdef void scan_row(const floating *like, const Largest *p, char *y, Py_ssize_t sy, char *index, Py_ssize_t si, const char *x,
                    Py_ssize_t sx, Py_ssize_t count) noexcept nogil:
     """The largest of n values for each of `count` places."""
@@ -79,18 +47,11 @@ cdef void scan_row(const floating *like, const Largest *p, char *y, Py_ssize_t s
     cdef floating best, v
     if p.step == p.item:
         for i in range(count):
-            at = first_largest(<const floating *>(x + i * sx), p.n)
+            if floating is float:
+                at = fc_first_largest_f32(<const float *>(x + i * sx), p.n)
+            else:
+                at = fc_first_largest_f64(<const double *>(x + i * sx), p.n)
             (<floating *>(y + i * sy))[0] = (<const floating *>(x + i * sx))[at]
-            (<int64_t *>(index + i * si))[0] = at
-        return
-    if count == 1:
-        for i in range(count):
-            best, at = (<const floating *>(x + i * sx))[0], 0
-            for k in range(1, p.n):
-                v = (<const floating *>(x + i * sx + k * p.step))[0]
-                if v > best or (v != v and best == best):
-                    best, at = v, k
-            (<floating *>(y + i * sy))[0] = best
             (<int64_t *>(index + i * si))[0] = at
         return
     for i in range(count):
@@ -187,15 +148,6 @@ cdef struct All:
     int threads
 
 
-cdef void all_values(const floating *x, floating *out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef floating best = x[0]
-    for i in range(1, n):
-        if x[i] > best or (x[i] != x[i] and best == best):
-            best = x[i]
-    out[0] = best
-
-
 cdef void share(const floating *x, floating y, floating dy, floating *dx, Py_ssize_t n) noexcept nogil:
     """dy in equal parts to all that are equal to y; NaN is equal to NaN."""
     cdef Py_ssize_t i, winners = 0
@@ -210,9 +162,9 @@ cdef void share(const floating *x, floating y, floating dy, floating *dx, Py_ssi
 cdef int all_forward(const void *job) noexcept nogil:
     cdef const All *p = <const All *>job
     if p.item == 4:
-        all_values(<const float *>p.x, <float *>p.out, p.n)
+        (<float *>p.out)[0] = (<const float *>p.x)[fc_first_largest_f32(<const float *>p.x, p.n)]
     else:
-        all_values(<const double *>p.x, <double *>p.out, p.n)
+        (<double *>p.out)[0] = (<const double *>p.x)[fc_first_largest_f64(<const double *>p.x, p.n)]
     return 0
 
 
