@@ -4,10 +4,10 @@ def cross_entropy_forward(
     logits,
     target,
     label_smoothing: float = 0.0,
-    *,
     weight: ndarray | None = None,
     ignore_index: int = -100,
     reduction: str = "none",
+    *,
     threads: int = 1,
 ) -> tuple[ndarray, ndarray]: ...
 def cross_entropy_backward(
@@ -15,10 +15,10 @@ def cross_entropy_backward(
     probs,
     target,
     label_smoothing: float = 0.0,
-    *,
     weight: ndarray | None = None,
     ignore_index: int = -100,
     reduction: str = "none",
+    *,
     threads: int = 1,
 ) -> ndarray: ...
 def nll_loss_forward(

@@ -270,8 +270,8 @@ cdef cnp.ndarray loss_gradient(str op, object dloss, object dtype, Py_ssize_t sa
     return ordered(g, threads)
 
 
-def cross_entropy_forward(logits, target, double label_smoothing=0.0, *, weight=None, Py_ssize_t ignore_index=-100,
-                          str reduction="none", int threads=1):
+def cross_entropy_forward(logits, target, double label_smoothing=0.0, weight=None, Py_ssize_t ignore_index=-100,
+                          str reduction="none", *, int threads=1):
     """Return (loss, probs) in the dtype of logits, loss (samples,) or () when reduced, probs (samples, classes).
 
     loss = -sum over k of weight[k] q[k] log p[k], p = softmax(logits), q = (1 - label_smoothing) onehot(target)
@@ -291,8 +291,8 @@ def cross_entropy_forward(logits, target, double label_smoothing=0.0, *, weight=
     return loss, probs
 
 
-def cross_entropy_backward(dloss, probs, target, double label_smoothing=0.0, *, weight=None, Py_ssize_t ignore_index=-100,
-                           str reduction="none", int threads=1):
+def cross_entropy_backward(dloss, probs, target, double label_smoothing=0.0, weight=None, Py_ssize_t ignore_index=-100,
+                           str reduction="none", *, int threads=1):
     """Return dlogits = dloss (sum(weight q) probs - weight q), (samples, classes), zero where target is `ignore_index`.
 
     `dloss` is (samples,) or () when reduced, in the dtype of probs.

@@ -41,13 +41,14 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
         Also for targets that are not integers (a NaN label is a float) or out of range.
     """
     x, target = float_tensor("cross_entropy", "x", x), as_tensor("cross_entropy", "target", target)
-    if target.data.dtype.kind == "f" and target.data.shape == x.data.shape:
+    kind = target.data.dtype.kind
+    if kind == "f" and target.data.shape == x.data.shape:
         return soft_cross_entropy(x, target, weight, reduction=reduction, label_smoothing=label_smoothing)
     x, labels = labelled("cross_entropy", x, target)
     w = class_weights("cross_entropy", x, weight)
     case = cross_entropy_case(reduction, label_smoothing, ignore_index)
     target = labels.data
-    if target.dtype.kind not in "iu":  # else the kernel reads the labels as they are, and checks them
+    if kind not in "iu":  # else the kernel reads the labels as they are, and checks them
         class_numbers("cross_entropy", target, x.data.shape, case.ignore_index)
     try:
         loss, saved = _forward(x.data, target, w, case)
@@ -59,16 +60,14 @@ def cross_entropy(x, target, weight=None, *, reduction="mean", label_smoothing=0
 
 def _forward(x, target, w, case):
     rows, labels = class_rows(x), reshaped(target, (-1,))
-    loss, probs = kernels.cross_entropy_forward(
-        rows, labels, case.label_smoothing, weight=w, ignore_index=case.ignore_index, reduction=case.reduction
-    )
-    return loss.reshape(target.shape) if case.reduction == "none" else loss, (probs, target, w, x.shape)
+    reduction, smoothing, ignored = case
+    loss, probs = kernels.cross_entropy_forward(rows, labels, smoothing, w, ignored, reduction)
+    return loss.reshape(target.shape) if reduction == "none" else loss, (probs, target, w, x.shape)
 
 
 def _backward(dy, saved, case, needs):
     probs, target, w, shape = saved
-    labels, dloss = reshaped(target, (-1,)), reshaped(dy, (-1,)) if case.reduction == "none" else dy
-    dx = kernels.cross_entropy_backward(
-        dloss, probs, labels, case.label_smoothing, weight=w, ignore_index=case.ignore_index, reduction=case.reduction
-    )
+    reduction, smoothing, ignored = case
+    labels, dloss = reshaped(target, (-1,)), reshaped(dy, (-1,)) if reduction == "none" else dy
+    dx = kernels.cross_entropy_backward(dloss, probs, labels, smoothing, w, ignored, reduction)
     return (dx if len(shape) == 2 else from_class_rows(dx, shape),)

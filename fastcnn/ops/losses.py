@@ -107,8 +107,7 @@ def labelled(op: str, x, target) -> tuple[Tensor, Tensor]:
     x = float_tensor(op, "x", x)
     target = as_tensor(op, "target", target)
     shape = x.data.shape
-    at = min(1, len(shape) - 1)
-    if not shape or target.data.shape != shape[:at] + shape[at + 1 :]:
+    if not shape or target.data.shape != (shape[:1] + shape[2:] if len(shape) > 1 else ()):
         raise ShapeError(
             f"{op}: x must be (batch, classes, ...) and target (batch, ...), "
             f"got x.shape={shape}, target.shape={target.data.shape}"

@@ -10,7 +10,7 @@ import numpy as np
 from .precision import narrow, widen
 
 
-def cross_entropy_forward(logits, target, label_smoothing=0.0, *, weight=None, ignore_index=-100, reduction="none"):
+def cross_entropy_forward(logits, target, label_smoothing=0.0, weight=None, ignore_index=-100, reduction="none"):
     """Return (loss, probs); probs (N, K), loss (N,), or () for the reductions "sum" and "mean".
 
     `target` holds N class numbers in 0..K-1, or `ignore_index`: a loss of 0, and no part in the mean. With `weight` (K,) each
@@ -32,7 +32,7 @@ def cross_entropy_forward(logits, target, label_smoothing=0.0, *, weight=None, i
     return narrow(loss, dtype), narrow(np.exp(log_p), dtype)
 
 
-def cross_entropy_backward(dloss, probs, target, label_smoothing=0.0, *, weight=None, ignore_index=-100, reduction="none"):
+def cross_entropy_backward(dloss, probs, target, label_smoothing=0.0, weight=None, ignore_index=-100, reduction="none"):
     """Return dlogits = dloss * (sum(w q) p - w q) of shape (N, K), 0 for ignored samples; `dloss` is () when reduced."""
     ignored = target == ignore_index
     target = np.where(ignored, 0, target)
