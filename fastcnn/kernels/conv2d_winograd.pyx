@@ -30,6 +30,7 @@ cnp.import_array()
 cdef enum:
     # Transformed tiles of a block: with products, images of this block and the next, and weights in flight they fill a 1 MiB L2.
     FUSED_BYTES = 128 * 1024
+    LEAST_TILES = 28           # of a block, or some less that fill register tiles: each block reads all transformed weights
     WIDE_TILES = 64            # tiles of a block when the weights stream from memory
     LARGE_WEIGHTS = 8 << 20    # transformed weights of a thread beyond this: transform a panel where it is used
     HUGE_WEIGHTS = 16 << 20    # they leave L3 too
@@ -229,7 +230,7 @@ cdef int run(const fc_ukr *u, Winograd *p, str schedule, int threads, tuple held
     p.v_row = (p.depth + u.lanes - 1) // u.lanes * u.lanes
     if p.v_row * u.item % 4096 == 0:
         p.v_row += u.lanes
-    limit = max(FUSED_BYTES // (36 * p.v_row * u.item), 2 * u.mr)
+    limit = max(FUSED_BYTES // (36 * p.v_row * u.item), LEAST_TILES // u.mr * u.mr)
     # A chunk is a block where there are many, else a quarter; a multiple of 8 makes equal shares for 2, 4 and 8 threads.
     chunk = limit if p.tiles >= 60 * limit else limit // 4
     p.chunks = min(((p.tiles + chunk - 1) // chunk + 7) // 8 * 8, p.tiles)
