@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..autograd import Tensor, record
-from ..kernels import columns, elementwise, entry
+from ..kernels import columns, convert, elementwise, entry
 from ..threads import get_num_threads
 from .operands import MOST_AXES, as_tensor, axes, expanded, memory_order
 
@@ -27,12 +27,17 @@ def _forward(x, case):
     over, keep = case
     saved = x.shape, memory_order(x)
     count = math.prod(x.shape[i] for i in over)
-    if x.dtype.kind != "f" or x.ndim > MOST_AXES:
-        entry.refuse("a mean of integers or over more than 8 axes")
+    threads = get_num_threads()
+    if x.ndim > MOST_AXES or x.dtype.kind == "u":
+        entry.refuse("a mean of unsigned integers or over more than 8 axes")
         with np.errstate(all="ignore"):
             total = x.sum(axis=over, keepdims=keep, dtype=np.float64)
             return (total / np.float32(count)).astype(x.dtype if x.dtype.kind == "f" else np.float32), saved
-    y = columns.over(x, over, count, threads=get_num_threads())
+    if x.dtype.kind == "f":
+        y = columns.over(x, over, count, threads=threads)
+    else:
+        total = convert.cast(convert.total(x, over, threads=threads), np.float64)
+        y = convert.cast(elementwise.div(total, float(count)), np.float32)
     return np.expand_dims(y, over) if keep else y, saved
 
 

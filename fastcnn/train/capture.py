@@ -213,7 +213,8 @@ def capture(step: Callable, *, max_recordings: int = 8) -> Capture:
     before each replay. Options of optimizers (learning rate, momentum) are read at each replay, counts of steps and batches
     go on, random draws are made anew; schedules stepped inside the step are stepped.
 
-    Other Python inside the step runs while it is recorded, not in a replay. What depends on values (`item()`, `numpy()`, an
+    Other Python inside the step runs while it is recorded, not in a replay: a number from outside that is no argument stays what
+    it was. What depends on values (`item()`, `numpy()`, an
     `if`, indexing by a mask), what NumPy makes, and hooks that return nothing make the step run op by op, with a CaptureWarning
     that names the reason; hooks that return something, and `checkpoint`, are recorded. What NumPy writes into an array that
     existed before is not noticed. A recording has memory of its own, `report().size`; `.grad` of the parameters lies in it and is

@@ -45,6 +45,7 @@ STEPS = {
     "max": (lambda x: x.max() * x.max(1).values + x.max(2, keepdim=True).values.sum((1, 2)), (LOGITS[None] + 3,), None),
     "comparisons": (lambda x, y: x * (x > y).double() + (x.argmax(1) == 0).float().sum().double() * x, (LOGITS, SHARES), None),
     "integers": (lambda x, y: x * (x.argmax(1) == fc.Tensor(y)).sum().double(), (LOGITS,), LABELS),
+    "accuracy": (lambda x, y: x * (x.argmax(1) == fc.Tensor(y)).mean().double() * (x > 0).mean(0).double(), (LOGITS,), LABELS),
     "casts": (lambda x: (x.float() * 2).double() * x, (IMAGES,), None),
     "getitem rows": (lambda x, y: x[fc.Tensor(y)], (IMAGES,), LABELS % 2),
     "getitem channels": (lambda x, y: x[:, fc.Tensor(y)], (IMAGES.transpose(0, 2, 3, 1),), LABELS % 4),
@@ -224,3 +225,25 @@ def test_a_norm_that_is_not_finite():
     for call in (captured, step):
         with pytest.raises(StateError, match=r"^get_total_norm: the norm of order 2.0 of 1 tensors is inf"):
             call(fc.tensor([np.inf, 1.0]))
+
+
+def test_an_update_by_hand():
+    def train(captured):
+        fc.manual_seed(0)
+        layer = nn.Linear(4, 3)
+
+        def step(x, lr):
+            layer.zero_grad()
+            loss = layer(x).exp().sum()
+            loss.backward()
+            with fc.no_grad():
+                for p in layer.parameters():
+                    p -= lr * p.grad
+            return loss
+
+        call = fc.capture(step) if captured else step
+        losses = [call(fc.tensor([[0.1, 0.2, 0.3, 0.4]]), 0.1 if i < 4 else 0.01).item() for i in range(8)]
+        return losses, [(p.data.tobytes(), p.version) for p in layer.parameters()], call
+
+    want, got = train(False), train(True)
+    assert got[:2] == want[:2] and got[2].report().replayed == 4
