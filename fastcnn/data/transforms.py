@@ -62,7 +62,7 @@ class Normalize:
     def __eq__(self, other) -> bool:
         if not isinstance(other, Normalize):
             return NotImplemented
-        return np.array_equal(self.mean, other.mean) and np.array_equal(self.std, other.std)
+        return self.mean.tobytes() == other.mean.tobytes() and self.std.tobytes() == other.std.tobytes()
 
     def __hash__(self) -> int:
         return hash((self.mean.tobytes(), self.std.tobytes()))
