@@ -157,9 +157,10 @@ INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptr
     return masked;
 }
 
-/* The columns of `vectors` vectors, whose sums stay in registers. */
+/* The columns of `vectors` vectors, whose sums stay in registers; the hardware does not fetch rows ahead of steps that long. */
 INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int mask, const int vectors) {
     real *sums = (real *)f->scratch + j, *products = sums + f->width;
+    const ptrdiff_t ahead = 8 * f->stride;
     coefficients c[FC_FN(abreast)];
     vec sum[FC_FN(abreast)], product[FC_FN(abreast)];
     UNROLL
@@ -172,6 +173,9 @@ INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t 
         for (int k = 0; k < vectors; k++) {
             const ptrdiff_t at = r * f->stride + j + k * LANES;
             const vec x = load_part((const real *)f->x + at, n), g = FC_FN(norm_gradient)(f, &c[k], at, x, n, mask);
+            __builtin_prefetch((const real *)f->x + at + ahead);
+            __builtin_prefetch((const real *)f->dy + at + ahead);
+            if (mask == FC_FN(mask_saved)) __builtin_prefetch((const real *)f->y + at + ahead);
             sum[k] += g;
             product[k] += g * (x - c[k].mean);
         }

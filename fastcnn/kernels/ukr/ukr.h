@@ -198,8 +198,8 @@ typedef struct {
 typedef struct {
     const void *x, *target;
     const void *weight; /* of each class, or NULL */
-    void *kept;         /* three values: OUT of forward, IN of the gradient */
-    void *out;          /* of the gradient */
+    void *kept; /* three values: OUT of forward, IN of the gradient */
+    void *out; /* of the gradient */
     ptrdiff_t classes;
     double smoothing, dloss;
     int of_target;
