@@ -51,6 +51,7 @@ EXTENSIONS = {
     f"{KERNELS}/clip": [],
     f"{KERNELS}/moments": [],
     f"{KERNELS}/epilogue": [],
+    f"{KERNELS}/repeat": [],
     f"{KERNELS}/conv2d_direct": [],
     f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_batch": [],

@@ -6,3 +6,4 @@ cdef Py_ssize_t padded(Py_ssize_t channels) noexcept nogil
 cdef Py_ssize_t split_at(const fc_ukr *u, Py_ssize_t channels, Py_ssize_t part, Py_ssize_t splits) noexcept nogil
 cdef void plan_strips(const fc_ukr *u, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t columns, Py_ssize_t outputs,
                       Py_ssize_t up, Py_ssize_t step, Py_ssize_t *splits, Py_ssize_t *strip) noexcept nogil
+cdef object each_apart(object case)

@@ -18,6 +18,7 @@ from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_job, fc_epilogue, fc_ukr, table
 from fastcnn.kernels.moments cimport SHARES, Moments, ask, finish, merge, room
+from fastcnn.kernels.repeat cimport joined, repeated
 
 cnp.import_array()
 
@@ -278,21 +279,27 @@ cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w
 
 
 def accepts(case) -> bool:
-    """Return whether these kernels compute this case: one kernel for each channel."""
-    return case.groups == case.ci == case.co
+    """Return whether these kernels compute this case: one kernel for each channel, or several for each of several channels."""
+    return case.groups == case.ci and (case.co == case.ci or (case.ci > 1 and case.co % case.ci == 0))
+
+
+cdef object each_apart(object case):
+    """The case with as many channels of x as kernels."""
+    return case if case.co == case.ci else case._replace(ci=case.co, groups=case.co)
 
 
 def conv2d_depthwise_forward(x, w, b, case, *, bounds=None, residual=None, moments=None, int threads=1):
-    """Return y of shape case.y_shape, channels-last: each channel of x with its kernel (+ b); needs accepts(case).
+    """Return y of shape case.y_shape, channels-last: each channel of x with its kernels (+ b); needs accepts(case).
 
-    Costs case.macs multiply-adds. float32 or float64, any strides. `moments`, float64 (2, co) in C order, gets the mean and the
+    Costs case.macs multiply-adds, and with several kernels for each channel a pass over as many copies of x. float32 or float64,
+    any strides. `moments`, float64 (2, co) in C order, gets the mean and the
     centred sum of squares of each channel of y.
     """
-    cdef cnp.ndarray xs = image(x, "x", case.x_shape)
+    cdef cnp.ndarray xs = repeated(image(x, "x", case.x_shape), max(1, case.co // case.ci), threads)
     cdef cnp.ndarray ws = filters(w, case, xs.dtype)
     cdef cnp.ndarray bias = biases(b, case, xs.dtype)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = each_apart(case)
     cdef cnp.ndarray y = empty_nchw(batch, co, oh, ow, xs.dtype.num)
     cdef Filter p
     ask(&p.moments, moments, co)
@@ -310,19 +317,20 @@ def conv2d_depthwise_forward(x, w, b, case, *, bounds=None, residual=None, momen
 def conv2d_depthwise_backward_data(dy, w, case, *, int threads=1):
     """Return dx of shape case.x_shape, channels-last, from dy of shape case.y_shape; needs accepts(case).
 
-    Each pixel gathers the outputs that have read it; costs case.macs multiply-adds.
+    Each pixel gathers the outputs that have read it; costs case.macs multiply-adds, and a pass over the gradients of each kernel
+    where a channel has several.
     """
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
     cdef cnp.ndarray ws = filters(w, case, dys.dtype)
     cdef Py_ssize_t batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
-    batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
+    batch, ci, ih, iw, _co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = each_apart(case)
     cdef cnp.ndarray dx = empty_nchw(batch, ci, ih, iw, dys.dtype.num)
     cdef Filter p
     if dx.size == 0:
-        return dx
+        return joined(dx, max(1, case.co // case.ci), threads)
     p.batch, p.channels, p.zeros = batch, ci, False
     p.y = Axis(size=oh, out=ih, taps=kh, step=1, up=sh, base=pt - (kh - 1) * dh, dilation=dh)
     p.x = Axis(size=ow, out=iw, taps=kw, step=1, up=sw, base=pl - (kw - 1) * dw, dilation=dw)
     ask(&p.moments, None, ci)
     filter_image(&p, dx, dys, ws, None, None, None, None, True, case.macs, threads)
-    return dx
+    return joined(dx, max(1, case.co // case.ci), threads)

@@ -8,13 +8,14 @@ cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
-from fastcnn.kernels.conv2d_depthwise cimport padded, plan_strips, split_at
+from fastcnn.kernels.conv2d_depthwise cimport each_apart, padded, plan_strips, split_at
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.layout cimport exceeds_cache
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_weight_job, fc_ukr, table
+from fastcnn.kernels.repeat cimport repeated
 
 cnp.import_array()
 
@@ -99,10 +100,10 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     Costs case.macs multiply-adds. The rows of dy are cut into a number of chunks fixed by the shape, summed in order.
     """
     cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
-    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
+    cdef cnp.ndarray xs = repeated(image(x, "x", case.x_shape, dys.dtype), max(1, case.co // case.ci), threads)
     cdef const fc_ukr *u = table(dys.itemsize)
     cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow
-    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = case
+    batch, ci, ih, iw, co, kh, kw, sh, sw, pt, _pb, pl, _pr, dh, dw, _groups, oh, ow = each_apart(case)
     cdef cnp.ndarray out = empty_nchw(co, 1, kh, kw, dys.dtype.num)
     cdef fc_depthwise_weight_job *job
     cdef WeightGradient p

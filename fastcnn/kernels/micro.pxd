@@ -229,6 +229,8 @@ cdef extern from "ukr.h" nogil:
         void winograd_dy(void *v, const void *dy, const fc_winograd_block *blk, const fc_winograd_points *p) noexcept nogil
         void winograd_dw(void *panel, Py_ssize_t panel_tap, const void *m, Py_ssize_t m_slice, Py_ssize_t count, Py_ssize_t width,
                          const fc_winograd_points *p) noexcept nogil
+        void repeat(void *y, const void *x, Py_ssize_t n, Py_ssize_t m) noexcept nogil
+        void join(void *y, const void *x, Py_ssize_t n, Py_ssize_t m) noexcept nogil
         void relu(void *y, const void *x, Py_ssize_t n, int past_cache) noexcept nogil
         void relu_mask(void *dx, const void *dy, const void *y, Py_ssize_t n, int past_cache) noexcept nogil
         void activation(const fc_activation_job *job) noexcept nogil

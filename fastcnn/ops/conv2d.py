@@ -33,8 +33,8 @@ def conv2d(
         Blocks of channels that are not connected.
     algorithm : {"auto", "direct", "depthwise", "batch", "narrow", "winograd", "reference"}
         Of all three directions. "auto" takes the one that should be fastest (see `set_plan_mode`, `use_algorithm`). Depthwise:
-        groups = ci = co. Winograd (3x3, stride 1) spreads Inf and NaN over tiles of 4 x 4 outputs and rounds up to 8 times as
-        much as direct.
+        groups = ci, co a multiple of it. Winograd (3x3, stride 1) spreads Inf and NaN over tiles of 4 x 4 outputs and rounds up
+        to 8 times as much as direct.
     moments : Moments, optional
         Filled with the statistics of the result, where the algorithm can take them while it stores it: for `batch_norm`.
     ceiling : float, optional

@@ -17,6 +17,7 @@
 #include "pixels.h"
 #include "pool.h"
 #include "probe.h"
+#include "repeat.h"
 #include "resample.h"
 #include "run_norm.h"
 #include "shift.h"
@@ -45,6 +46,8 @@ const fc_ukr FC_FN(table) = {
     .winograd_output = FC_FN(winograd_output),
     .winograd_dy = FC_FN(winograd_dy),
     .winograd_dw = FC_FN(winograd_dw),
+    .repeat = FC_FN(repeat),
+    .join = FC_FN(join),
     .relu = FC_FN(relu),
     .relu_mask = FC_FN(relu_mask),
     .activation = FC_FN(activation),

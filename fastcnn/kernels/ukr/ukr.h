@@ -329,6 +329,8 @@ typedef struct {
                         const fc_winograd_points *p);
 
     /* rows.h */
+    void (*repeat)(void *y, const void *x, ptrdiff_t n, ptrdiff_t m);
+    void (*join)(void *y, const void *x, ptrdiff_t n, ptrdiff_t m);
     void (*relu)(void *y, const void *x, ptrdiff_t n, int past_cache);
     void (*relu_mask)(void *dx, const void *dy, const void *y, ptrdiff_t n, int past_cache);
     void (*activation)(const fc_activation_job *job); /* activation.h */
