@@ -7,8 +7,9 @@ import pytest
 
 from bench import layers
 
-# network: (convolutions, multiply-adds of all convolutions for one image, weights of all convolutions)
+# network, or layers of one kind: (convolutions, multiply-adds of all convolutions for one image, weights of all convolutions)
 KNOWN = {
+    "depthwise_multiplier": (4, 4_929_792, 16_512),
     "lenet5": (2, 357_600, 2_550),
     "mobilenet_v2": (52, 299_494_272, 2_189_760),
     "resnet18": (20, 1_813_561_344, 11_166_912),
