@@ -12,7 +12,7 @@ from cython.parallel cimport parallel, prange, threadid
 
 from fastcnn.kernels.conv2d_direct cimport clear, image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
-from fastcnn.kernels.gemm cimport team
+from fastcnn.kernels.gemm cimport look_ahead, team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
 
@@ -144,15 +144,15 @@ cdef const char *pixel_of(const WeightGradient *p, Py_ssize_t blk, bint of_x) no
     return p.dy + (n * p.y_batch + y0 * p.y_row + x0 * p.y_pixel) * p.u.item
 
 
-cdef void look_ahead(const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
+cdef void look_at_next(const WeightGradient *p, fc_streams *ahead, Py_ssize_t blk, Py_ssize_t panels) noexcept nogil:
     """Spread the pixels of the next block over the segments of this one, which are about as many."""
-    cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, p.u.mr), i
+    cdef Py_ssize_t segments = panels * p.taps * p.segments * above(p.part, p.u.mr), i, size
+    cdef const char *at
     ahead.past_cache, ahead.moments = 0, NULL
     for i in range(2):
-        ahead.at[i] = ahead.end[i] = pixel_of(p, blk + 1, i)
-        if i == 0 or (p.flat and not p.pack):
-            ahead.end[i] = pixel_of(p, blk + 2, i)
-        ahead.step[i] = above(ahead.end[i] - ahead.at[i], segments * 64) * 64
+        at = pixel_of(p, blk + 1, i)
+        size = pixel_of(p, blk + 2, i) - at if i == 0 or (p.flat and not p.pack) else 0
+        look_ahead(ahead, i, at, 1, size, size, segments)
 
 
 cdef void weight_block(const WeightGradient *p, char *window, char *sums, Py_ssize_t blk, Py_ssize_t g, Py_ssize_t part,
@@ -180,7 +180,7 @@ cdef void weight_block(const WeightGradient *p, char *window, char *sums, Py_ssi
     job.lda, job.ka, job.ldc = 1, p.sw * p.pixel, u.nr
     job.c_row = job.a_row = 0
     job.bias, job.accumulate, job.epilogue = NULL, accumulate, NULL
-    look_ahead(p, &ahead, blk, p1 - p0)
+    look_at_next(p, &ahead, blk, p1 - p0)
     for panel in range(p0, p1):
         weight_panel(p, &job, &ahead, x, dy + panel * u.nr * u.item, window + p.window_bytes,
                      sums + ((g * p.panels + panel) * p.kh * p.kw * p.depth + part * p.part) * u.nr * u.item,

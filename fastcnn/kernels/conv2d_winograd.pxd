@@ -11,8 +11,8 @@ cdef struct Tiling:
 cdef void set_geometry(fc_winograd_block *blk, Py_ssize_t channels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t pad_top,
                        Py_ssize_t pad_left) noexcept nogil
 cdef Tiling tiling(Py_ssize_t height, Py_ssize_t width) noexcept nogil
-cdef void look_ahead(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g, Py_ssize_t lines,
-                     Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil
+cdef void look_at_tiles(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g,
+                        Py_ssize_t lines, Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,
                     Py_ssize_t count) noexcept nogil
 

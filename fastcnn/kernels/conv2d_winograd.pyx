@@ -20,7 +20,7 @@ from fastcnn.kernels.winograd import transform_constants
 from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
-from fastcnn.kernels.gemm cimport team
+from fastcnn.kernels.gemm cimport look_ahead, team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_epilogue, fc_streams, fc_tile_job, fc_ukr, fc_winograd_block, fc_winograd_tile, table
 from fastcnn.kernels.moments cimport Moments, ask, finish, merge, room
@@ -168,8 +168,8 @@ cdef void convolve_block(const fc_ukr *u, const Winograd *p, char *scratch, Py_s
     source.tiles = result.tiles = tiles
     u.winograd_input(v, p.src, &source, &POINTS)
     calls = (p1 - p0) * 36 * ((source.start[4] + u.mr - 1) // u.mr)
-    look_ahead(&ahead, 0, p.src, &p.image, &p.tiling, 6 - p.image.pad_top, stop, c2 * p.tiles // p.chunks, u.item, calls)
-    look_ahead(&ahead, 1, p.dst, &p.result, &p.tiling, 4, stop, c2 * p.tiles // p.chunks, u.item, calls)
+    look_at_tiles(&ahead, 0, p.src, &p.image, &p.tiling, 6 - p.image.pad_top, stop, c2 * p.tiles // p.chunks, u.item, calls)
+    look_at_tiles(&ahead, 1, p.dst, &p.result, &p.tiling, 4, stop, c2 * p.tiles // p.chunks, u.item, calls)
     for panel in range(p0, p1):
         if p.stationary:
             transform_weights(u, p, weights, panel)
@@ -293,13 +293,12 @@ cdef Py_ssize_t lines_until(const fc_winograd_block *blk, const Tiling *g, Py_ss
     return tile // g.per_image * blk.batch_stride + min(3 * ty + min(ty, g.tall) + lines, blk.height) * blk.row_stride
 
 
-cdef void look_ahead(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g, Py_ssize_t lines,
-                     Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil:
+cdef void look_at_tiles(fc_streams *ahead, int i, const char *data, const fc_winograd_block *blk, const Tiling *g,
+                        Py_ssize_t lines, Py_ssize_t first, Py_ssize_t stop, Py_ssize_t item, Py_ssize_t calls) noexcept nogil:
     """Let stream i fetch, in so many calls, the `lines` lines of each of the tiles first..stop unless a tile before has them."""
     cdef Py_ssize_t begin = lines_until(blk, g, first - 1, lines) * item, end = lines_until(blk, g, stop - 1, lines) * item
     ahead.past_cache, ahead.fresh, ahead.moments = 0, 0, NULL
-    ahead.at[i], ahead.end[i] = data + begin, data + end
-    ahead.step[i] = ((end - begin) // calls + 64) // 64 * 64
+    look_ahead(ahead, i, data + begin, 1, end - begin, end - begin, calls)
 
 
 cdef void lay_tiles(const Tiling *g, fc_winograd_tile *tiles, Py_ssize_t *start, Py_ssize_t first,

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.conv2d_winograd cimport (
-    POINTS, Tiling, lay_tiles, look_ahead, odd_lines, set_geometry, slice_begin, slice_end, tiling)
+    POINTS, Tiling, lay_tiles, look_at_tiles, odd_lines, set_geometry, slice_begin, slice_end, tiling)
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.gemm cimport team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
@@ -127,8 +127,8 @@ cdef void sum_chunk(const fc_ukr *u, const Gradient *p, char *scratch, Py_ssize_
         transform(u, p, start, scratch, first + at, here, p0, p1)
         then = first + at + here
         stop = min(then + here, last)
-        look_ahead(&ahead, 0, p.x, &p.image, &p.tiling, 6 - p.image.pad_top, then, stop, u.item, calls)
-        look_ahead(&ahead, 1, p.dy, &p.dimage, &p.tiling, 4, then, stop, u.item, calls)
+        look_at_tiles(&ahead, 0, p.x, &p.image, &p.tiling, 6 - p.image.pad_top, then, stop, u.item, calls)
+        look_at_tiles(&ahead, 1, p.dy, &p.dimage, &p.tiling, 4, then, stop, u.item, calls)
         for i in range((p1 - p0) * p.parts):
             panel, c0 = p0 + i // p.parts, i % p.parts * p.part
             m = sums + i * p.m_step

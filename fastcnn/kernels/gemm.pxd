@@ -18,12 +18,16 @@ cdef struct Gemm:
     # derived by `gemm_run`
     Py_ssize_t n_panels, kc, mc  # panels of b; depth of a block; its rows
     Py_ssize_t chunk             # rows of a chunk of the moments
+    bint each, ahead             # a task is a panel and all rows; what is used soon is fetched before
     bint pack_a, by_share        # each thread has panels of its own
     char *panels                 # scratch: packed panels
     char *rows                   # scratch: packed rows of a, for each thread
     Py_ssize_t rows_bytes        # of one thread
 
 cdef int gemm_run(Gemm *g, tuple arrays) except -1
+cdef void look_ahead(fc_streams *streams, int i, const char *first, Py_ssize_t runs, Py_ssize_t run, Py_ssize_t stride,
+                     Py_ssize_t segments) noexcept nogil
+cdef Py_ssize_t segment(Py_ssize_t depth) noexcept nogil
 cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, double size) noexcept nogil
 cdef bint shared_out(Py_ssize_t panels, double panel_bytes, double image_bytes, int threads) noexcept nogil
 cdef int team(double macs, int threads) noexcept nogil

@@ -13,7 +13,7 @@ from fastcnn.errors import DtypeError, ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.memory cimport Block, apart, block, empty_like_shape
-from fastcnn.kernels.micro cimport fc_streams, fc_tile_job, fc_ukr, table
+from fastcnn.kernels.micro cimport fc_ahead, fc_streams, fc_tile_job, fc_ukr, table
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.moments cimport SHARES, TILE_WIDTH, begin, finish, merge, room
 from fastcnn.kernels.strided cimport ordered
@@ -26,6 +26,11 @@ cdef enum:
     PANEL_A_BYTES = 2 << 20     # below this, a is small enough to be read anew for each panel: from L3, at 16 operations a byte
     CACHE_BYTES = 32 << 20  # of c, as in kernels.layout: from here on past the caches (16 -> 96 channels, 77 MB: 4.6 -> 2.9 ms)
     MOMENT_TILES = 32     # of rows in a chunk of moments, at most: their sums are in the precision of c
+    LINE = 64             # bytes of a cache line
+    SEGMENT = 32          # depth of a segment, at most: so many lines can be on their way
+    SEGMENTS = 64         # of a block of depth, at most: none is shorter than 9 unless there is but one
+    AHEAD_BYTES = 8192    # at least so far ahead of their use rows of a are fetched: some hundred cycles
+    STREAM_BYTES = 256 * 1024  # of a, from which on it is fetched ahead
     SHARE_BYTES = 64 * 1024  # of packed panels, from which on it matters which core has written them
     MAX_THREADS = 256
     SERIAL_MACS = 200000  # measured: below this, waking a second thread costs more than it brings
@@ -50,11 +55,31 @@ cdef fc_streams past_cache(const fc_ukr *u, const char *c, Py_ssize_t ldc, doubl
     cdef fc_streams s
     cdef Py_ssize_t i
     for i in range(2):
-        s.at[i] = s.end[i] = NULL
-        s.step[i] = 0
+        s.ahead[i].at = s.ahead[i].end = 0
     s.moments, s.fresh = NULL, 0
     s.past_cache = size * u.item >= CACHE_BYTES and ldc % u.lanes == 0 and <size_t>c % (u.lanes * u.item) == 0
     return s
+
+
+cdef void look_ahead(fc_streams *streams, int i, const char *first, Py_ssize_t runs, Py_ssize_t run, Py_ssize_t stride,
+                     Py_ssize_t segments) noexcept nogil:
+    """Spread `runs` runs of `run` bytes, `stride` bytes from one to the next, over `segments` segments of tiles."""
+    cdef fc_ahead *f = &streams.ahead[i]
+    if run == stride:
+        runs, run = 1, runs * run
+    f.at, f.run, f.gap = <size_t>first, run, stride - run
+    f.stop = f.end = f.at + max(<Py_ssize_t>0, run)
+    f.end += (runs - 1) * stride
+    f.lines = (runs * ((run + LINE - 1) // LINE) + segments - 1) // segments
+
+
+cdef Py_ssize_t segment(Py_ssize_t depth) noexcept nogil:
+    """Length of the equal segments that a depth is cut into, so that fetches can be spread over it."""
+    cdef Py_ssize_t s
+    for s in range(SEGMENT, SEGMENT // 4, -1):
+        if depth % s == 0:
+            return s
+    return depth
 
 
 cdef object ready(object array, str op, str name, object dtype=None):
@@ -75,18 +100,39 @@ cdef object ready(object array, str op, str name, object dtype=None):
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
+cdef void look_at_panel(const Gemm *g, fc_streams *streams, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t segments) noexcept nogil:
+    """Have the part of b fetched that the next panel is packed from."""
+    cdef const fc_ukr *u = g.u
+    cdef Py_ssize_t n = min(u.nr, g.n - p * u.nr), kc = min(g.kc, g.k - k0)
+    cdef const char *b = g.b + (k0 * g.kb + p * u.nr * g.ldb) * u.item
+    if g.kb == 1:
+        look_ahead(streams, 1, b, n, kc * u.item, g.ldb * u.item, segments)
+    elif g.ldb == 1:
+        look_ahead(streams, 1, b, kc, n * u.item, g.kb * u.item, segments)
+
+
 cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka, const char *panels, Py_ssize_t i0,
                     Py_ssize_t rows, Py_ssize_t p0, Py_ssize_t p1, Py_ssize_t k0, Py_ssize_t kc) noexcept nogil:
     """Rows i0.. of c times panels p0..p1, one depth block; `a` points at (i0, k0), panel p stands at panels + p*kc*nr."""
     cdef const fc_ukr *u = g.u
     cdef fc_tile_job job
     cdef fc_streams streams = past_cache(u, g.c, g.ldc, <double>g.m * g.ldc if kc == g.k else 0)
-    cdef Py_ssize_t zero = 0, p, i, step = rows
+    cdef Py_ssize_t seg[SEGMENTS]
+    cdef Py_ssize_t p, i, step = rows, tiles = (p1 - p0) * ((rows + u.mr - 1) // u.mr)
+    # fetched meanwhile: the next block, or with one panel rows that follow soon
+    cdef Py_ssize_t fetched = i0 + (rows if p1 - p0 > 1 else max(u.mr, (AHEAD_BYTES + kc * u.item - 1) // (kc * u.item)))
+    cdef bint ahead = g.ahead and fetched < g.m
     cdef bint last = k0 + kc == g.k, taken = last and g.moments.out != NULL
     cdef double sums[3 * TILE_WIDTH]
-    job.seg = &zero
-    job.nseg = 1
-    job.kseg = kc
+    job.seg, job.kseg = seg, segment(kc) if ahead else kc
+    job.nseg = kc // job.kseg
+    for i in range(job.nseg):
+        seg[i] = i * job.kseg * ka
+    if ahead:
+        look_ahead(&streams, 0, g.a + (fetched * g.lda + k0) * u.item, min(rows, g.m - fetched), kc * u.item, g.lda * u.item,
+                   tiles * job.nseg)
+        if g.each and (k0 + kc < g.k or p1 < g.n_panels):
+            look_at_panel(g, &streams, p0 if k0 + kc < g.k else p1, (k0 + kc) % g.k, tiles * job.nseg)
     job.rows = 1
     job.c_row = job.a_row = 0
     job.ldc = g.ldc
@@ -108,7 +154,7 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
             job.cols = min(step, rows - i)
             if taken:
                 begin(&g.moments, &streams, sums)
-            u.tile_rows_streamed(&job, &streams if taken or streams.past_cache else NULL)
+            u.tile_rows_streamed(&job, &streams if taken or streams.past_cache or ahead else NULL)
             if taken:
                 finish(u, &g.moments, sums, (i0 + i) // step, p * u.nr, job.n, job.cols)
             i += step
@@ -210,11 +256,14 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     cdef Block panels, rows, _parts
     g.threads = team(<double>g.m * g.n * g.k, g.threads)
     g.n_panels = (g.n + u.nr - 1) // u.nr
-    g.kc = (g.k + depth_blocks - 1) // depth_blocks
+    g.kc = min(g.k, ((g.k + depth_blocks - 1) // depth_blocks + 15) // 16 * 16)
     g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
+    g.ahead = g.ka == 1 and g.m * g.k * u.item >= STREAM_BYTES
     g.chunk = chunk_rows(g.m, u.mr, min(g.mc // u.mr, MOMENT_TILES))
     _parts = room(&g.moments, (g.m + g.chunk - 1) // g.chunk)
-    if g.m * g.kc * u.item <= PANEL_A_BYTES and g.n_panels >= 2 * g.threads and (g.ka == 1 or g.n_panels < 4):
+    g.each = (g.m * g.kc * u.item <= PANEL_A_BYTES and g.n_panels >= 2 * g.threads and (g.ka == 1 or g.n_panels < 4)
+              and (g.n_panels % g.threads == 0 or g.n_panels >= 8 * g.threads))
+    if g.each:
         panels = block(g.threads * apart(g.kc * u.nr * u.item))
         g.panels = panels.data
         return emit(by_panels, g, sizeof(Gemm), arrays)

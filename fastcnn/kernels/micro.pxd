@@ -21,10 +21,12 @@ cdef extern from "ukr.h" nogil:
         int accumulate
         const fc_epilogue *epilogue
 
+    ctypedef struct fc_ahead:
+        size_t at, stop, end
+        Py_ssize_t run, gap, lines
+
     ctypedef struct fc_streams:
-        const char *at[2]
-        const char *end[2]
-        Py_ssize_t step[2]
+        fc_ahead ahead[2]
         int past_cache, fresh
         void *moments
 

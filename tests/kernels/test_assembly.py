@@ -38,7 +38,7 @@ def parsed(text: str) -> dict[str, list[tuple[int, str]]]:
 
 
 def depth_loops(body: list[tuple[int, str]]) -> list[list[str]]:
-    """The innermost loops of a function that multiply and add packed vectors."""
+    """The loops of a function that multiply and add packed vectors, without a jump but their last: not the loop around them."""
     start, end = body[0][0], body[-1][0]
     spans = []
     for address, text in body:
@@ -47,6 +47,7 @@ def depth_loops(body: list[tuple[int, str]]) -> list[list[str]]:
             spans.append((int(jump[1], 16), address))
     innermost = [s for s in spans if not any(t != s and s[0] <= t[0] and t[1] <= s[1] for t in spans)]
     loops = [[text for address, text in body if first <= address <= last] for first, last in innermost]
+    loops = [loop for loop in loops if not any(re.match(r"j\w+\s", text) for text in loop[:-1])]
     return [loop for loop in loops if sum(bool(re.match(r"vfn?madd\d+p", text)) for text in loop) >= LEAST_FMAS]
 
 

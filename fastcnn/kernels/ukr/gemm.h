@@ -185,10 +185,18 @@ INLINE void FC_FN(tile_end)(const fc_tile_job *j, real *c_lo, real *c_hi, vec ac
 /* A burst of the lines that come next: few enough for the queue of misses, since the next burst is a segment away. */
 INLINE void FC_FN(fetch)(fc_streams *streams) {
     for (int i = 0; i < 2; i++) {
-        const char *p = streams->at[i], *stop = p + streams->step[i];
-        if (stop > streams->end[i]) stop = streams->end[i];
-        for (; p < stop; p += 64) __builtin_prefetch(p);
-        streams->at[i] = p;
+        fc_ahead *f = &streams->ahead[i];
+        uintptr_t p = f->at;
+        for (ptrdiff_t n = f->lines; n > 0 && p < f->end;) {
+            uintptr_t stop = p + 64 * (uintptr_t)n;
+            if (stop > f->stop) stop = f->stop;
+            for (; p < stop; p += 64, n--) __builtin_prefetch((const void *)p);
+            if (p >= f->stop) {
+                p = f->stop + (uintptr_t)f->gap;
+                f->stop = p + (uintptr_t)f->run;
+            }
+        }
+        f->at = p;
     }
 }
 

@@ -149,11 +149,16 @@ typedef struct {
     int past_cache; /* out is aligned to a vector and too large for caches */
 } fc_activation_job;
 
-/* Operands of tiles that stream through the caches, and statistics of what they store. What is needed soon stands in two runs: `step` bytes of each are fetched with
- * every segment of a tile's depth, up to `end`. */
+/* What is needed soon: runs of `run` bytes with `gap` bytes between them, up to `end`, the present run up to `stop`; `lines` lines are
+ * fetched with every segment of a tile's depth. Addresses are integers, since the last may lie beyond its array. */
 typedef struct {
-    const char *at[2], *end[2];
-    ptrdiff_t step[2];
+    uintptr_t at, stop, end;
+    ptrdiff_t run, gap, lines;
+} fc_ahead;
+
+/* Operands of tiles that stream through the caches, and statistics of what they store. */
+typedef struct {
+    fc_ahead ahead[2];
     int past_cache; /* c is aligned to a vector, c_row, ldc and n are whole vectors, and c too large for caches */
     int fresh;      /* the next tile is the first of those in `moments` */
     void *moments;  /* of c as it is stored, 3 * nr elements for tile_moments_end; NULL: not asked for */
