@@ -19,6 +19,7 @@ cdef struct Gemm:
     Py_ssize_t n_panels, kc, mc  # panels of b; depth of a block; its rows
     Py_ssize_t chunk             # rows of a chunk of the moments
     bint each, ahead             # a task is a panel and all rows; what is used soon is fetched before
+    bint crowded                 # the rows of a meet in one cache set
     bint pack_a, by_share        # each thread has panels of its own
     char *panels                 # scratch: packed panels
     char *rows                   # scratch: packed rows of a, for each thread

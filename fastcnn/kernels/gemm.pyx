@@ -23,7 +23,8 @@ cnp.import_array()
 cdef enum:
     KC = 512              # depth of a block: a panel of b is 64 KiB in float32, and stays in L2 next to a
     A_BYTES = 256 * 1024  # rows of a that stay in L2 while every panel passes by
-    PANEL_A_BYTES = 2 << 20     # below this, a is small enough to be read anew for each panel: from L3, at 16 operations a byte
+    PANEL_A_BYTES = 512 * 1024  # up to this, a is small enough to be read anew for each panel
+    CROWD = 8             # rows of a tile that have a cache set in common: L1 has 8 or 12 ways
     CACHE_BYTES = 32 << 20  # of c, as in kernels.layout: from here on past the caches (16 -> 96 channels, 77 MB: 4.6 -> 2.9 ms)
     MOMENT_TILES = 32     # of rows in a chunk of moments, at most: their sums are in the precision of c
     LINE = 64             # bytes of a cache line
@@ -100,6 +101,20 @@ cdef object ready(object array, str op, str name, object dtype=None):
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
+cdef void run_tiles(const Gemm *g, fc_tile_job *job, fc_streams *streams, Py_ssize_t rows) noexcept nogil:
+    """Some rows of c times one panel; rows of a that would meet in one cache set by tiles of 8 or a little more."""
+    cdef Py_ssize_t tiles = max(<Py_ssize_t>1, rows // CROWD) if g.crowded else 1, larger = rows % tiles, done
+    job.rows, job.cols = tiles - larger, rows // tiles
+    job.a_row, job.c_row = job.cols * job.lda, job.cols * job.ldc
+    g.u.tile_rows_streamed(job, streams)
+    if larger:
+        done = job.rows * job.cols
+        job.a, job.c = <const char *>job.a + done * job.lda * g.u.item, <char *>job.c + done * job.ldc * g.u.item
+        job.rows, job.cols = larger, job.cols + 1
+        job.a_row, job.c_row = job.cols * job.lda, job.cols * job.ldc
+        g.u.tile_rows_streamed(job, streams)
+
+
 cdef void look_at_panel(const Gemm *g, fc_streams *streams, Py_ssize_t p, Py_ssize_t k0, Py_ssize_t segments) noexcept nogil:
     """Have the part of b fetched that the next panel is packed from."""
     cdef const fc_ukr *u = g.u
@@ -133,8 +148,6 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
                    tiles * job.nseg)
         if g.each and (k0 + kc < g.k or p1 < g.n_panels):
             look_at_panel(g, &streams, p0 if k0 + kc < g.k else p1, (k0 + kc) % g.k, tiles * job.nseg)
-    job.rows = 1
-    job.c_row = job.a_row = 0
     job.ldc = g.ldc
     job.lda = lda
     job.ka = ka
@@ -151,12 +164,11 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
         while i < rows:
             job.a = a + i * lda * u.item
             job.c = g.c + ((i0 + i) * g.ldc + p * u.nr) * u.item
-            job.cols = min(step, rows - i)
             if taken:
                 begin(&g.moments, &streams, sums)
-            u.tile_rows_streamed(&job, &streams if taken or streams.past_cache or ahead else NULL)
+            run_tiles(g, &job, &streams if taken or streams.past_cache or ahead else NULL, min(step, rows - i))
             if taken:
-                finish(u, &g.moments, sums, (i0 + i) // step, p * u.nr, job.n, job.cols)
+                finish(u, &g.moments, sums, (i0 + i) // step, p * u.nr, job.n, min(step, rows - i))
             i += step
 
 
@@ -204,13 +216,8 @@ cdef void rows_task(const Gemm *g, char *scratch, Py_ssize_t i0, Py_ssize_t p0, 
     cdef Py_ssize_t rows = min(g.mc, g.m - i0), lda = g.lda, ka = g.ka
     cdef const char *a = g.a + (i0 * lda + k0 * ka) * u.item
     if g.pack_a:
-        if ka == 1:  # rows whose stride is a multiple of 4 KiB meet in one cache set: give them an odd stride
-            u.pack_run(scratch, a, kc, kc + 16, rows, lda, 1)
-            lda = kc + 16
-        else:        # columns: depth becomes the slow axis of a dense block
-            u.pack_run(scratch, a, rows, rows, kc, ka, lda)
-            lda, ka = 1, rows
-        a = scratch
+        u.pack_run(scratch, a, rows, rows, kc, ka, lda)  # columns: depth becomes the slow axis of a dense block
+        a, lda, ka = scratch, 1, rows
     run_block(g, a, lda, ka, g.panels + p0 * kc * u.nr * u.item, i0, rows, p0, p1, k0, kc)
 
 
@@ -258,6 +265,7 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     g.n_panels = (g.n + u.nr - 1) // u.nr
     g.kc = min(g.k, ((g.k + depth_blocks - 1) // depth_blocks + 15) // 16 * 16)
     g.mc = max(u.mr, A_BYTES // (g.kc * u.item) // u.mr * u.mr)
+    g.crowded = g.ka == 1 and g.lda * u.item % 4096 == 0 and u.mr > CROWD
     g.ahead = g.ka == 1 and g.m * g.k * u.item >= STREAM_BYTES
     g.chunk = chunk_rows(g.m, u.mr, min(g.mc // u.mr, MOMENT_TILES))
     _parts = room(&g.moments, (g.m + g.chunk - 1) // g.chunk)
@@ -269,9 +277,9 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
         return emit(by_panels, g, sizeof(Gemm), arrays)
     blocks = ((g.m + g.mc - 1) // g.mc + g.threads - 1) // g.threads * g.threads  # as many for each thread, all alike
     g.mc = max(u.mr, (g.m + blocks - 1) // blocks) if g.moments.out == NULL else g.chunk
-    g.pack_a = g.n_panels >= 4 and (g.ka != 1 or g.lda * u.item % 4096 == 0)
+    g.pack_a = g.n_panels >= 4 and g.ka != 1
     g.by_share = shared_out(g.n_panels, <double>g.n * g.k * u.item, <double>g.m * g.k * u.item, g.threads)
-    g.rows_bytes = apart(g.mc * (KC + 16) * u.item) if g.pack_a else 0
+    g.rows_bytes = apart(g.mc * KC * u.item) if g.pack_a else 0
     panels = block(g.n_panels * g.kc * u.nr * u.item)
     rows = block(g.threads * g.rows_bytes)
     g.panels, g.rows = panels.data, rows.data
