@@ -8,7 +8,7 @@ cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
-from fastcnn.kernels.conv2d_depthwise cimport each_apart, padded, plan_strips, split_at
+from fastcnn.kernels.conv2d_depthwise cimport L1_BYTES, each_apart, padded, plan_strips, split_at
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
@@ -117,7 +117,7 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     p.fetch = exceeds_cache(<double>batch * ci * (ih * iw + oh * ow) * u.item)
     p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
     p.splits, p.strip = 1, ow
-    plan_strips(u, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
+    plan_strips(u, L1_BYTES, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)
     p.sum_bytes = kh * kw * padded(ci) * u.item
     sums = block(p.chunks * p.sum_bytes)
     p.mine = apart(2 * kh * sizeof(char *))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastcnn.kernels.conv2d_direct import conv2d_direct_forward
+from fastcnn.shapes import conv2d_case
+
 from .. import harness
 from ..cases import GEMM, LAYOUT_ROWS, LAYOUTS
 
@@ -76,3 +79,18 @@ def test_same_array_on_both_sides(impl):
     (a, _, _), case = harness.arguments(OP, (31, 31, 31), values="integer"), (31, 31, 31)
     harness.check_arguments(OP, impl, case, (a, a, None), exact=True)
     harness.check_arguments(OP, impl, case, (a, a.T, None), exact=True)
+
+
+@pytest.mark.parametrize("rows", range(1, 31))
+def test_rows_that_meet_in_one_cache_set(rows):
+    rng = np.random.default_rng(rows)
+    a, b = rng.integers(-4, 5, (rows, 1024)).astype(np.float32), rng.integers(-4, 5, (1024, 70)).astype(np.float32)
+    for impl in harness.implementations("gemm"):
+        for isa in harness.ISAS:
+            (got,) = harness.call(impl, (a, b), isa, 2)
+            np.testing.assert_array_equal(got, a @ b)
+    case = conv2d_case((1, 1024, rows, 1), (70, 1024, 1, 1))
+    x, moments = np.ascontiguousarray(a.reshape(1, rows, 1, 1024)).transpose(0, 3, 1, 2), np.empty((2, 70))
+    y = conv2d_direct_forward(x, np.ascontiguousarray(b.T).reshape(70, 1024, 1, 1), None, case, moments=moments, threads=2)
+    np.testing.assert_array_equal(y[0, :, :, 0].T, a @ b)
+    np.testing.assert_allclose(moments, [y.mean(axis=(0, 2, 3)), y.var(axis=(0, 2, 3)) * rows], rtol=1e-5, atol=1e-2)

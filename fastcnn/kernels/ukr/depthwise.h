@@ -87,12 +87,15 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
     const int columns = COLUMNS(pixels, nx, step, up, shift);
     const ptrdiff_t x_pixel = g->x_pixel, y_pixel = g->y_pixel, w_tap = g->w_tap;
     const vec start = FC_FN(depthwise_start)(g, c, n, whole);
+    const int twice = step > 1; /* many lines at once: some requests are lost, which are made again below */
     vec acc[PIXELS];
     UNROLL_ALL
     for (int i = 0; i < pixels; i++) acc[i] = start;
     for (ptrdiff_t r = 0; r < g->n_rows; r++) {
         const real *x = (const real *)g->rows[r] + from * x_pixel + c;
         const real *w = (const real *)g->w + g->row_taps[r] + c;
+        const ptrdiff_t ahead_pixel = twice && r < g->n_ahead ? x_pixel : 0;
+        const real *ahead = ahead_pixel ? (const real *)g->ahead[r] + (from + 1) * x_pixel + c : w;
         vec tap[5];
         UNROLL_ALL
         for (int s = 0; s < nx; s++) tap[s] = FC_FN(keep)(dw_load(w + s * w_tap, n, whole));
@@ -100,6 +103,10 @@ INLINE void FC_FN(depthwise_block)(const fc_depthwise_job *g, ptrdiff_t q, ptrdi
         for (int j = 0; j < columns; j++) {
             const vec v = FC_FN(keep)(middle ? dw_load(x, n, whole) : dw_column(x, from + j, g->width, n, whole));
             x = dw_next(x, x_pixel);
+            if (twice && j < pixels * step) {
+                __builtin_prefetch(ahead);
+                ahead = dw_next(ahead, ahead_pixel);
+            }
             UNROLL_ALL
             for (int s = 0; s < nx; s++) {
                 const int at = j * up - s - shift; /* step times the output that meets column j by tap s */
