@@ -86,7 +86,7 @@ cdef void plan(Correlation *p) noexcept nogil:
     p.rows = (p.oh + p.blocks - 1) // p.blocks
     p.blocks = (p.oh + p.rows - 1) // p.rows
     p.by_share = p.groups == 1 and shared_out(p.n_panels, <double>p.n_out * p.ny * p.nx * p.depth * u.item,
-                                              <double>p.batch * p.s_batch * u.item / (p.sx * p.sy), p.threads)
+                                              <double>p.batch * p.oh * p.ow * p.depth * u.item, p.threads)
     p.splits = p.threads if p.by_share else 1
     while images * p.blocks * p.splits < 2 * p.threads and p.splits * 2 <= p.n_panels and p.threads > 1:
         p.splits *= 2
@@ -320,6 +320,8 @@ def conv2d_direct_forward(x, w, b, case, *, bounds=None, residual=None, moments=
     p.d_batch, p.d_row, p.d_pixel, p.oh, p.ow = oh * ow * co, ow * co, co, oh, ow
     p.r, p.s, p.ty, p.tx, p.ny, p.nx, p.sy, p.sx = t, t + kh, t + kh + kw, t + kh + kw + kh, kh, kw, sh, sw
     p.batch, p.groups, p.depth, p.n_out, p.threads = batch, groups, ci // groups, co // groups, threads
+    if kh == 1 and kw == 1 and pt + pb + pl + pr == 0:  # the pixels that are read are an image of their own
+        p.s_row, p.s_pixel, p.height, p.width, p.sy, p.sx = sh * p.s_row, sw * p.s_pixel, oh, ow, 1, 1
     correlate(&p, (y, xs, ws, bias, taps, moments, added))
     return y
 
