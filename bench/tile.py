@@ -25,7 +25,7 @@ class Job(ctypes.Structure):
         *((name, Pointer) for name in ("c", "a", "b", "bias", "seg")),
         *((name, Size) for name in ("nseg", "kseg", "rows", "cols", "n", "c_row", "ldc", "a_row", "lda", "ka", "ldb")),
         ("accumulate", ctypes.c_int),
-        ("relu", ctypes.c_int),
+        ("epilogue", ctypes.c_void_p),  # none
     )
 
 
