@@ -36,10 +36,13 @@ STEPS = {
     "LeNet-5 in small steps captured": Step("lenet5", (1, 28, 28), 8, 10, True),
     "small VGG": Step("vgg_small", (1, 28, 28), 128, 10),
     "ResNet-20": Step("resnet20", (3, 32, 32), 128, 10),
+    "ResNet-20 captured": Step("resnet20", (3, 32, 32), 128, 10, True),
     "VGG-16 (CIFAR form)": Step("vgg16_cifar", (3, 32, 32), 128, 10),
     "MobileNetV2": Step("mobilenet_v2", (3, 224, 224), 16, 1000),
+    "MobileNetV2 captured": Step("mobilenet_v2", (3, 224, 224), 16, 1000, True),
     "ResNet-18": Step("resnet18", (3, 224, 224), 16, 1000),
     "ResNet-50": Step("resnet50", (3, 224, 224), 8, 1000),
+    "ResNet-50 captured": Step("resnet50", (3, 224, 224), 8, 1000, True),
 }
 OPTIONS = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
 

@@ -131,10 +131,13 @@ STEPS = {
     "LeNet-5, batch 64": (3.0, 4.0),
     "LeNet-5 captured, batch 64": (3.0, 4.0),
     "ResNet-20, batch 128": (2.0, 2.5),
+    "ResNet-20 captured, batch 128": (2.0, 2.5),
     "VGG-16 (CIFAR form), batch 128": (2.2, 2.6),
     "MobileNetV2, batch 16": (2.0, 3.0),
+    "MobileNetV2 captured, batch 16": (2.0, 3.0),
     "ResNet-18, batch 16": (2.0, 2.4),
     "ResNet-50, batch 8": (1.5, 1.8),
+    "ResNet-50 captured, batch 8": (1.5, 1.8),
 }
 
 
