@@ -143,7 +143,10 @@ cdef void run_block(const Gemm *g, const char *a, Py_ssize_t lda, Py_ssize_t ka,
     job.nseg = kc // job.kseg
     for i in range(job.nseg):
         seg[i] = i * job.kseg * ka
-    if ahead:
+    if ahead and g.ka != 1:
+        look_ahead(&streams, 0, g.a + (fetched + k0 * g.ka) * u.item, kc, min(rows, g.m - fetched) * u.item, g.ka * u.item,
+                   tiles * job.nseg)
+    elif ahead:
         look_ahead(&streams, 0, g.a + (fetched * g.lda + k0) * u.item, min(rows, g.m - fetched), kc * u.item, g.lda * u.item,
                    tiles * job.nseg)
         if g.each and (k0 + kc < g.k or p1 < g.n_panels):
@@ -278,6 +281,7 @@ cdef int gemm_run(Gemm *g, tuple arrays) except -1:
     blocks = ((g.m + g.mc - 1) // g.mc + g.threads - 1) // g.threads * g.threads  # as many for each thread, all alike
     g.mc = max(u.mr, (g.m + blocks - 1) // blocks) if g.moments.out == NULL else g.chunk
     g.pack_a = g.n_panels >= 4 and g.ka != 1
+    g.ahead = g.ahead or (g.pack_a and g.lda == 1 and g.m * g.k * u.item >= STREAM_BYTES)
     g.by_share = shared_out(g.n_panels, <double>g.n * g.k * u.item, <double>g.m * g.k * u.item, g.threads)
     g.rows_bytes = apart(g.mc * KC * u.item) if g.pack_a else 0
     panels = block(g.n_panels * g.kc * u.nr * u.item)
