@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -23,6 +23,7 @@ from .tensor import Tensor
 
 next_number = count(1).__next__
 new = Tensor.__new__
+_TAKE_PAIRS: set[Callable] = set()
 _ALL_NODES = -1  # `version` of a node none of whose inputs is a leaf: nothing to compare
 
 
@@ -63,6 +64,22 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node {self.number} {self.op} {self.shape}>"
+
+
+class Pair(NamedTuple):
+    """Two gradients of one result that are not added yet."""
+
+    first: ndarray
+    second: ndarray
+
+
+def takes_pairs(backward: Callable) -> Callable:
+    """Mark a `backward` of `record` that takes a Pair too as dy, and then returns new arrays only.
+
+    What has two users, such as the input of a residual block, then costs no pass over memory for the sum.
+    """
+    _TAKE_PAIRS.add(backward)
+    return backward
 
 
 def record(op: str, inputs: tuple, y: ndarray, backward: Callable, saved=None, case=None) -> Tensor:
@@ -137,7 +154,7 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
             dy = _hook(root._hooks, dy)
         arrive(root, dy, dy)
         return
-    gradients = {root.node: dy}
+    gradients: dict[Node, Any] = {root.node: dy}
     first = 0 if mode.witness is None else mode.witness.first
     heap = [(-root.node.number, root.node)]
     while heap:
@@ -153,11 +170,11 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
             mode.witness.refuse(f"the gradient of {node.op!r}, which was computed outside of the step")
         if node.version != _ALL_NODES:
             _check_versions(node)
-        if node._hooks:
-            dy = _hook(node._hooks, dy)
-        if node.retained is not None:
-            _retain(node.retained(), dy)
+        if node._hooks or node.retained is not None:
+            dy = _shown(node, dy)
         results = function(dy, node.saved, node.case, node.needs)
+        if isinstance(dy, Pair):
+            dy = dy.first
         if not retain_graph:
             node.backward = node.saved = None
             node.inputs = ()
@@ -170,7 +187,7 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
                     gradients[edge] = dx
                     heappush(heap, (-edge.number, edge))
                 else:
-                    gradients[edge] = arithmetic.add(earlier, dx)
+                    gradients[edge] = _both(earlier, dx, edge.backward in _TAKE_PAIRS)
             elif isinstance(edge, Tensor):
                 if edge._hooks and arrive is _accumulate:
                     so_far = hooked.get(id(edge))
@@ -180,6 +197,23 @@ def walk(root: Tensor, dy: ndarray, retain_graph: bool, arrive: Callable) -> Non
     for leaf, dx in hooked.values():
         dx = _hook(leaf._hooks or (), dx)
         arrive(leaf, dx, dx)
+
+
+def _both(earlier: ndarray | Pair, dx: ndarray, pairs: bool) -> ndarray | Pair:
+    """Return the sum of two gradients, or a Pair of them where that will do."""
+    if isinstance(earlier, Pair):
+        return arithmetic.add(arithmetic.add(*earlier), dx)
+    return Pair(earlier, dx) if pairs else arithmetic.add(earlier, dx)
+
+
+def _shown(node: Node, dy: ndarray | Pair) -> ndarray:
+    """Return the gradient of a result after its hooks, which retain_grad keeps."""
+    dy = arithmetic.add(*dy) if isinstance(dy, Pair) else dy
+    if node._hooks:
+        dy = _hook(node._hooks, dy)
+    if node.retained is not None:
+        _retain(node.retained(), dy)
+    return dy
 
 
 def _hook(hooks, dy: ndarray) -> ndarray:

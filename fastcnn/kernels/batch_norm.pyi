@@ -37,5 +37,6 @@ def batch_norm_backward(
     relu: bool = False,
     ceiling: float = ...,
     y: np.ndarray | None = None,
+    also: np.ndarray | None = None,
     threads: int = 1,
 ) -> tuple[np.ndarray, ...]: ...

@@ -93,7 +93,7 @@ cdef Block plan_norm(Norm *p, cnp.ndarray x, double eps, Py_ssize_t rows, bint r
     p.rows.slope, p.rows.offset = p.wide + SLOPE * p.wide_size, p.wide + OFFSET * p.wide_size
     p.rows.width, p.rows.relu, p.rows.ceiling = c.width, relu, ceiling
     p.rows.past_cache = exceeds_cache(<double>c.rows * channels * u.item) and c.width % u.lanes == 0
-    p.rows.x, p.rows.out, p.rows.dy, p.rows.y, p.rows.residual = cnp.PyArray_BYTES(x), NULL, NULL, NULL, NULL
+    p.rows.x, p.rows.out, p.rows.dy, p.rows.also, p.rows.y, p.rows.residual = cnp.PyArray_BYTES(x), NULL, NULL, NULL, NULL, NULL
     return memory
 
 
@@ -290,8 +290,11 @@ cdef void sum_tile(const fc_ukr *u, const Columns *c, const fc_norm_job *all_, P
     job.rows, job.width, job.stride = t.rows, t.width, t.stride
     job.x = <const char *>job.x + t.at * u.item
     job.dy = <const char *>job.dy + t.at * u.item
+    if job.also != NULL:
+        job.also = <const char *>job.also + t.at * u.item
     if job.y != NULL:
         job.y = <const char *>job.y + t.at * u.item
+    if job.out != NULL:
         job.out = <char *>job.out + t.at * u.item
     job.mean = <const char *>job.mean + t.column * u.item
     job.scale = <const char *>job.scale + t.column * u.item
@@ -330,7 +333,7 @@ cdef int backward_all(const void *job) noexcept nogil:
     cdef const Norm *p = <const Norm *>job
     cdef fc_norm_job rows = p.rows
     gradient_coefficients(p)
-    if rows.y != NULL:
+    if rows.out != NULL:  # has the gradient behind the ReLU
         rows.dy, rows.y, rows.relu = rows.out, NULL, False
     rows.out = p.dx
     run_all(p, &rows, True)
@@ -338,15 +341,16 @@ cdef int backward_all(const void *job) noexcept nogil:
 
 
 def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint relu=False, double ceiling=INFINITY, y=None,
-                        int threads=1):
+                        also=None, int threads=1):
     """Return (dx, dweight, dbias) of batch_norm_forward, through the statistics too.
 
     dx = weight / sqrt(var + eps) * (g - mean(g) - xhat * mean(g * xhat)), g the gradient behind the ReLU: dy itself; with
     `relu` dy where 0 < output < ceiling, recomputed from x (give the `bias` of forward). After a residual sum and a ReLU
-    give the output `y` instead; the result is then (dx, dweight, dbias, dresidual).
+    give the output `y` instead; the result is then (dx, dweight, dbias, dresidual). `also` is a second gradient that counts as
+    if it were added to dy; the result then has dresidual too.
     """
-    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), g = same(dy, a, "dy", threads), saved = None, dresidual = None
-    cdef cnp.ndarray dx = result(a), dw, db, gain, shift, centre, variance
+    cdef cnp.ndarray a = rows_of(x, "batch_norm", "x", threads), g = same(dy, a, "dy", threads)
+    cdef cnp.ndarray saved = None, more = None, dresidual = None, dx = result(a), dw, db, gain, shift, centre, variance
     cdef Py_ssize_t channels = cnp.PyArray_DIM(a, 1)
     cdef Norm p
     cdef Block _scratch
@@ -354,6 +358,9 @@ def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint
     centre, variance = per_channel(&p.mean, mean, channels, "mean", 0.0), per_channel(&p.var, var, channels, "var", 1.0)
     if y is not None:
         saved = same(y, a, "y", threads)
+    if also is not None:
+        more = same(also, a, "also", threads)
+    if y is not None or also is not None:
         dresidual = result(a)
     if a.size == 0:
         dw, db = np.zeros(channels, a.dtype), np.zeros(channels, a.dtype)
@@ -362,7 +369,11 @@ def batch_norm_backward(dy, x, weight, mean, var, double eps, *, bias=None, bint
         _scratch = plan_norm(&p, a, eps, 2, relu, ceiling, crew(3.0 * a.size * cnp.PyArray_ITEMSIZE(a), threads))
         p.first, p.second, p.dx, p.rows.dy = (cnp.PyArray_BYTES(dw), cnp.PyArray_BYTES(db), cnp.PyArray_BYTES(dx),
                                               cnp.PyArray_BYTES(g))
-        if y is not None:
-            p.rows.y, p.rows.out = cnp.PyArray_BYTES(saved), cnp.PyArray_BYTES(dresidual)
-        emit(backward_all, &p, sizeof(p), (dx, dw, db, dresidual, g, a, saved, gain, shift, centre, variance))
-    return (dx, dw, db) if y is None else (dx, dw, db, dresidual)
+        if saved is not None:
+            p.rows.y = cnp.PyArray_BYTES(saved)
+        if more is not None:
+            p.rows.also = cnp.PyArray_BYTES(more)
+        if dresidual is not None:
+            p.rows.out = cnp.PyArray_BYTES(dresidual)
+        emit(backward_all, &p, sizeof(p), (dx, dw, db, dresidual, g, a, saved, more, gain, shift, centre, variance))
+    return (dx, dw, db) if dresidual is None else (dx, dw, db, dresidual)

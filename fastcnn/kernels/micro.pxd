@@ -127,7 +127,7 @@ cdef extern from "ukr.h" nogil:
 
     ctypedef struct fc_norm_job:
         void *out, *scratch
-        const void *x, *dy, *y, *residual, *mean, *scale, *shift, *slope, *offset
+        const void *x, *dy, *also, *y, *residual, *mean, *scale, *shift, *slope, *offset
         Py_ssize_t width, rows, stride, n
         double ceiling
         int relu, past_cache

@@ -171,12 +171,14 @@ def _unclipped(dy, y, ceiling):
     return _np.where(y >= ceiling, dy.dtype.type(0), _relu.relu_backward(dy, y))
 
 
-def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, ceiling=float("inf"), y=None):
-    if y is None:
-        y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps) if relu else None
-        return _bn.batch_norm_backward(dy if y is None else _unclipped(dy, y, ceiling), x, weight, mean, var, eps)
-    dresidual = _unclipped(dy, y, ceiling)
-    return (*_bn.batch_norm_backward(dresidual, x, weight, mean, var, eps), dresidual)
+def _batch_norm_backward_reference(dy, x, weight, mean, var, eps, bias=None, relu=False, ceiling=float("inf"), y=None, also=None):
+    alone = y is None and also is None
+    if y is None and relu:
+        y = _bn.batch_norm_inference(x, weight, bias, mean, var, eps)
+    dy = dy if also is None else dy + also
+    dy = dy if y is None else _unclipped(dy, y, ceiling)
+    gradients = _bn.batch_norm_backward(dy, x, weight, mean, var, eps)
+    return gradients if alone else (*gradients, dy)
 
 
 def _batch_norm_inference_reference(x, weight, bias, mean, var, eps, relu=False, ceiling=float("inf"), residual=None):

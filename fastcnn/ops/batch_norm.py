@@ -8,10 +8,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..autograd import Tensor, is_grad_enabled, is_recomputing, record
+from ..autograd import Pair, Tensor, is_grad_enabled, is_recomputing, record, takes_pairs
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise
 from ..kernels import select as kernels
 from ..shapes import Pool2dCase, pool2d_case
+from ..threads import get_num_threads
 from .max_pool2d import max_pool2d
 from .normalisation import average, fixed_gradients, one_pass
 from .operands import float_tensor, number, same_dtype
@@ -137,17 +139,22 @@ def _forward(x, w, b, residual, case, moments=None, need_index=True):
     return y, (x, w, mean, var, b, kept)
 
 
+@takes_pairs
 def _backward(dy, saved, case, needs):
+    dy, also = dy if isinstance(dy, Pair) else (dy, None)
+    if also is not None and (case.pool is not None or not case.training):
+        dy = elementwise.add(dy, also, threads=get_num_threads())
     if case.pool is not None:
         *given, b, winners, index = saved
         return kernels.batch_norm_max_pool2d_backward(
             dy, *given, case.eps, winners, index, case.pool, bias=b, ceiling=case.ceiling
         )
     x, w, mean, var, b, y = saved
-    if case.training and case.ceiling is None:
-        gradients = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps)
-        return gradients if len(needs) == 3 else (*gradients, dy)
     if case.training:
-        return kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, bias=b, relu=True, ceiling=case.ceiling, y=y)
+        options: dict = {"also": also}
+        if case.ceiling is not None:
+            options |= {"bias": b, "relu": True, "ceiling": case.ceiling, "y": y}
+        dx, dw, db, *behind = kernels.batch_norm_backward(dy, x, w, mean, var, case.eps, **options)
+        return (dx, dw, db) if len(needs) == 3 else (dx, dw, db, *(behind or (dy,)))
     gradients, dy = fixed_gradients(dy, x, w, mean, var, case, y, needs)
     return gradients if len(needs) == 3 else (*gradients, dy)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fastcnn import Tensor, enable_grad, is_grad_enabled, no_grad
-from fastcnn.autograd import Node, record
+from fastcnn.autograd import Node, Pair, record, takes_pairs
 from fastcnn.errors import DtypeError, GradientError, ShapeError
 
 
@@ -50,6 +50,33 @@ def test_gradients_accumulate_until_they_are_dropped():
     assert x.grad.data.tolist() == [6, 6]
     x.zero_grad()
     assert x.grad is None
+
+
+@takes_pairs
+def halves(dy, saved, case, needs):
+    case.append(dy)
+    return (sum(dy) if isinstance(dy, Pair) else dy * 1,)
+
+
+def test_two_gradients_may_come_as_a_pair():
+    seen, x = [], leaf(1.0, 2.0)
+    y = record("halves", (x,), x.data * 1, halves, None, seen)
+    (y * 3 + y * 4).sum().backward()
+    assert isinstance(seen[0], Pair) and [g.tolist() for g in seen[0]] == [[4, 4], [3, 3]] and x.grad.data.tolist() == [7, 7]
+    for users, total in ((1, 1), (3, 3), (4, 4)):  # one, and three and more, whose sum so far is one of two again
+        y = record("halves", (x,), x.data * 1, halves, None, seen)
+        x.zero_grad()
+        sum([y * 1 for _ in range(users)], start=leaf(0.0, 0.0)).sum().backward()
+        assert x.grad.data.tolist() == [total, total]
+
+
+def test_hooks_and_retain_grad_see_the_sum_of_a_pair():
+    seen, hooked, x = [], [], leaf(1.0, 2.0)
+    for prepare in (lambda y: y.register_hook(lambda g: hooked.append(g.numpy().tolist())), Tensor.retain_grad):
+        y = record("halves", (x,), x.data * 1, halves, None, seen)
+        prepare(y)
+        (y * 3 + y * 4).sum().backward()
+    assert hooked == [[7, 7]] and y.grad.data.tolist() == [7, 7] and not any(isinstance(g, Pair) for g in seen)
 
 
 def test_only_leaves_that_require_it_get_a_gradient():

@@ -59,6 +59,28 @@ def test_backward_through_the_relu(op, impl, name, given, ceiling):
                 check(op, impl, shape, args, relu=True, bias=bias, ceiling=ceiling)
 
 
+@pytest.mark.parametrize("given", ["nothing", "bias", "output"])
+@pytest.mark.parametrize(("op", "impl", "name"), rows(BACKWARD), ids=harness.row_id)
+def test_backward_of_two_gradients(op, impl, name, given):
+    """As of their sum, bit for bit, and the sum behind the ReLU is returned."""
+    shape = BATCH_NORM[name]
+    for dtype in harness.DTYPES:
+        dy, x, weight, mean, var, eps = harness.arguments(op, shape, dtype)
+        also, options = residual(shape, dtype), {}
+        if given == "bias":
+            options = {"relu": True, "bias": residual(shape[1], dtype), "ceiling": 0.75}
+        if given == "output":
+            options = {"relu": True, "y": relu_forward(x), "ceiling": 0.75}
+        if given != "bias" or np.prod(shape) > shape[1]:
+            check(op, impl, shape, (dy, x, weight, mean, var, eps), **options, also=also)
+        for isa in harness.ISAS:
+            got = harness.call(impl, (dy, x, weight, mean, var, eps), isa, 2, **options, also=also)
+            want = harness.call(impl, (dy + also, x, weight, mean, var, eps), isa, 1, **options)
+            assert len(got) == 4
+            for a, b in zip(got, want, strict=False):
+                assert np.array_equal(a, b)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("op", [FORWARD, INFERENCE])
 def test_layout_of_the_residual(op, layout):
@@ -74,6 +96,7 @@ def test_layout_of_the_saved_output(layout):
         args = harness.arguments(BACKWARD, shape)
         for impl in harness.implementations(BACKWARD):
             check(BACKWARD, impl, shape, args, relu=True, y=lay(np.maximum(residual(shape, "float32"), 0), layout))
+            check(BACKWARD, impl, shape, args, also=lay(residual(shape, "float32"), layout))
 
 
 @pytest.mark.parametrize("op", [FORWARD, INFERENCE])

@@ -57,6 +57,19 @@ def test_residual_and_relu(training, added, ceiling):
     np.testing.assert_allclose(f(*inputs).data, plain if ceiling is None else plain.clip(0, ceiling), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("options", [{}, {"ceiling": 1.0}, {"ceiling": 1.0, "pool": (2, 2, 0, 1, False)}], ids=str)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("added", [True, False])
+def test_a_result_with_two_users(training, added, options):
+    running = (None, None) if training else (real(3, seed=3), positive(3, seed=4))
+
+    def f(x, *residual):
+        y = batch_norm(x, *running, *parameters(x.shape), training, residual=residual[0] if added else None, **options)
+        return y * 2 + y * y
+
+    assert gradcheck(f, (real(2, 3, 4, 4, seed=8), real(2, 3, 4, 4, seed=9))[: 1 + added])
+
+
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_memory_layout(layout, training):

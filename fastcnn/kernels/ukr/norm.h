@@ -148,17 +148,19 @@ static void FC_FN(norm_forward)(const fc_norm_job *job) {
 enum { FC_FN(mask_none), FC_FN(mask_recompute), FC_FN(mask_saved) };
 
 /* The gradient behind the ReLU that forward fused, if any: its sign comes from the same expression or from the saved y. */
-INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptrdiff_t at, vec x, ptrdiff_t n, const int mask) {
-    const vec dy = load_part((const real *)f->dy + at, n);
-    if (mask == FC_FN(mask_none)) return dy;
-    const vec y = mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(normalised)(c, x);
-    const vec masked = FC_FN(inside)(c, dy, y);
-    if (mask == FC_FN(mask_saved)) store_part((real *)f->out + at, masked, n);
-    return masked;
+INLINE vec FC_FN(norm_gradient)(const fc_norm_job *f, const coefficients *c, ptrdiff_t at, vec x, ptrdiff_t n, const int mask,
+                                const int also) {
+    vec g = load_part((const real *)f->dy + at, n);
+    if (also) g += load_part((const real *)f->also + at, n);
+    if (mask != FC_FN(mask_none))
+        g = FC_FN(inside)(c, g, mask == FC_FN(mask_saved) ? load_part((const real *)f->y + at, n) : FC_FN(normalised)(c, x));
+    if (also || mask == FC_FN(mask_saved)) store_part((real *)f->out + at, g, n);
+    return g;
 }
 
 /* The columns of `vectors` vectors, whose sums stay in registers; the hardware does not fetch rows ahead of steps that long. */
-INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int mask, const int vectors) {
+INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t n, const int mask, const int also,
+                                   const int vectors) {
     real *sums = (real *)f->scratch + j, *products = sums + f->width;
     const ptrdiff_t ahead = 8 * f->stride;
     coefficients c[FC_FN(abreast)];
@@ -172,9 +174,10 @@ INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t 
         UNROLL
         for (int k = 0; k < vectors; k++) {
             const ptrdiff_t at = r * f->stride + j + k * LANES;
-            const vec x = load_part((const real *)f->x + at, n), g = FC_FN(norm_gradient)(f, &c[k], at, x, n, mask);
+            const vec x = load_part((const real *)f->x + at, n), g = FC_FN(norm_gradient)(f, &c[k], at, x, n, mask, also);
             __builtin_prefetch((const real *)f->x + at + ahead);
             __builtin_prefetch((const real *)f->dy + at + ahead);
+            if (also) __builtin_prefetch((const real *)f->also + at + ahead);
             if (mask == FC_FN(mask_saved)) __builtin_prefetch((const real *)f->y + at + ahead);
             sum[k] += g;
             product[k] += g * (x - c[k].mean);
@@ -187,25 +190,32 @@ INLINE void FC_FN(norm_sums_strip)(const fc_norm_job *f, ptrdiff_t j, ptrdiff_t 
     }
 }
 
-INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask) {
+INLINE void FC_FN(norm_sums_as)(const fc_norm_job *f, const int mask, const int also) {
     enum { HALF = FC_FN(abreast) / 2 };
     ptrdiff_t j = 0;
-    for (; j + HALF * LANES <= f->width; j += HALF * LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, HALF);
-    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, 1);
-    if (j < f->width) FC_FN(norm_sums_strip)(f, j, f->width - j, mask, 1);
+    for (; j + HALF * LANES <= f->width; j += HALF * LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, also, HALF);
+    for (; j + LANES <= f->width; j += LANES) FC_FN(norm_sums_strip)(f, j, LANES, mask, also, 1);
+    if (j < f->width) FC_FN(norm_sums_strip)(f, j, f->width - j, mask, also, 1);
 }
 
-/* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy behind the ReLU. With a saved y the masked
- * gradient is also written to out. */
+INLINE void FC_FN(norm_sums_of)(const fc_norm_job *f, const int mask) {
+    if (f->also)
+        FC_FN(norm_sums_as)(f, mask, 1);
+    else
+        FC_FN(norm_sums_as)(f, mask, 0);
+}
+
+/* Per column of a tile: sums[j] = sum g, products[j] = sum g * (x - mean), g = dy (+ also) behind the ReLU. With a saved y or
+ * two gradients g is written to out. */
 static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *products) {
     const fc_norm_job f = *job; /* a copy that no store can change */
     const real *sum = f.scratch, *product = sum + f.width;
     if (f.y)
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_saved));
+        FC_FN(norm_sums_of)(&f, FC_FN(mask_saved));
     else if (f.relu)
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_recompute));
+        FC_FN(norm_sums_of)(&f, FC_FN(mask_recompute));
     else
-        FC_FN(norm_sums_as)(&f, FC_FN(mask_none));
+        FC_FN(norm_sums_of)(&f, FC_FN(mask_none));
     for (ptrdiff_t j = 0; j < f.width; j++) {
         sums[j] = (double)sum[j];
         products[j] = (double)product[j];
@@ -214,7 +224,7 @@ static void FC_FN(norm_sums)(const fc_norm_job *job, double *sums, double *produ
 
 INLINE void FC_FN(norm_backward_piece)(const fc_norm_job *f, ptrdiff_t at, ptrdiff_t j, ptrdiff_t n, const int mask) {
     const coefficients c = FC_FN(coefficients_at)(f, j, n, 1);
-    const vec x = load_part((const real *)f->x + at + j, n), g = FC_FN(norm_gradient)(f, &c, at + j, x, n, mask);
+    const vec x = load_part((const real *)f->x + at + j, n), g = FC_FN(norm_gradient)(f, &c, at + j, x, n, mask, 0);
     FC_FN(norm_store)(f, at + j, g * c.scale + ((x - c.mean) * c.slope + c.offset), n);
 }
 

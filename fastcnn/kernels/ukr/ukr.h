@@ -167,7 +167,7 @@ typedef struct {
 /* Normalisation of rows of `width` columns; see norm.h. The coefficients have `width` values each. */
 typedef struct {
     void *out, *scratch;
-    const void *x, *dy, *y, *residual;                 /* y and residual may be NULL */
+    const void *x, *dy, *also, *y, *residual;          /* also (added to dy), y and residual may be NULL */
     const void *mean, *scale, *shift, *slope, *offset; /* slope, offset: backward only */
     ptrdiff_t width, rows, stride;                     /* of a tile of sums */
     ptrdiff_t n;                                       /* elements of an elementwise run */
