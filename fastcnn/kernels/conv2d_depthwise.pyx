@@ -14,7 +14,7 @@ from fastcnn.kernels.conv2d_direct cimport biases, filters, image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
-from fastcnn.kernels.layout cimport exceeds_cache
+from fastcnn.kernels.layout cimport exceeds_cache, from_memory
 from fastcnn.kernels.memory cimport Block, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_job, fc_epilogue, fc_ukr, table
 from fastcnn.kernels.moments cimport SHARES, Moments, ask, finish, merge, room
@@ -214,9 +214,9 @@ cdef void plan_strips(const fc_ukr *u, Py_ssize_t nbytes, Py_ssize_t taps, Py_ss
 
 
 cdef void plan_filter(Filter *p) noexcept nogil:
-    # Rows of which each is read once from memory are read in its order: strips of 8 pixels took up to twice the time. Two new
-    # rows side by side are better off with strips.
-    cdef bint rows = p.y.step * p.x.step == 1 and p.y.up * p.x.up == 1 and p.x.size > STRIP
+    # Rows are read, or with a stride backward written, in the order of memory: strips of 8 pixels took up to twice the time. Two
+    # new rows of the source side by side, for a stride forward, are better off with strips.
+    cdef bint rows = p.y.step * p.x.step == 1 and p.x.size > STRIP
     plan_strips(p.u, L2_BYTES if rows else L1_BYTES, p.y.taps, p.channels, p.x.size, p.x.out, p.x.up, p.x.step,
                 &p.splits, &p.strip)
     p.blocks = max(<Py_ssize_t>1, min((4 * p.threads + p.batch * p.splits - 1) // (p.batch * p.splits), p.y.out))
@@ -262,7 +262,7 @@ cdef int filter_image(Filter *p, cnp.ndarray dst, cnp.ndarray src, cnp.ndarray w
     job.w = p.w.packed + ((p.x.taps * p.y.taps - 1) * ld * u.item if reverse else 0)
     job.bias = NULL if bias is None else cnp.PyArray_BYTES(bias)
     added = ask_epilogue(&p.epilogue, "conv2d", bounds, residual, dst)
-    large = exceeds_cache(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
+    large = from_memory(<double>p.batch * p.channels * (p.y.size * p.x.size + p.y.out * p.x.out) * u.item)
     job.past_cache = exceeds_cache(<double>p.batch * p.channels * p.y.out * p.x.out * u.item) and p.channels % u.lanes == 0
     p.fetch = large or p.y.step == 1  # out of a cache, the lines for a stride of 2 cost more than they gain
     job.step, job.up, job.w_tap, job.width, job.x_pixel = p.x.step, p.x.up, tap, p.x.size, p.channels

@@ -12,7 +12,7 @@ from fastcnn.kernels.conv2d_depthwise cimport L1_BYTES, each_apart, padded, plan
 from fastcnn.kernels.conv2d_direct cimport image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport team
-from fastcnn.kernels.layout cimport exceeds_cache
+from fastcnn.kernels.layout cimport from_memory
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_depthwise_weight_job, fc_ukr, table
 from fastcnn.kernels.repeat cimport repeated
@@ -114,7 +114,7 @@ def conv2d_depthwise_backward_weight(dy, x, case, *, int threads=1):
     p.u, p.out, p.x, p.dy = u, cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(xs), cnp.PyArray_BYTES(dys)
     p.batch, p.channels, p.threads = batch, ci, team(case.macs, threads)
     p.ih, p.iw, p.oh, p.ow, p.kh, p.sh, p.dh, p.pt = ih, iw, oh, ow, kh, sh, dh, pt
-    p.fetch = exceeds_cache(<double>batch * ci * (ih * iw + oh * ow) * u.item)
+    p.fetch = from_memory(<double>batch * ci * (ih * iw + oh * ow) * u.item)
     p.chunks = max(<Py_ssize_t>1, min(<Py_ssize_t>CHUNKS, batch * oh, batch * oh * ow // CHUNK_PIXELS))
     p.splits, p.strip = 1, ow
     plan_strips(u, L1_BYTES, kh, ci, iw, ow, 1, sw, &p.splits, &p.strip)

@@ -21,7 +21,9 @@ cnp.import_array()
 
 cdef enum:
     SERIAL_BYTES = 128 * 1024  # read and written; below this, waking a second thread costs more than it brings
-    CACHE_BYTES = 4 << 20      # of one output; ResNet-20 and MobileNetV2 train 4 and 5 % faster than with 32 MiB
+    CACHE_BYTES = 16 << 20     # of one output: half of an L3 of 32 MiB. Steps take the same time from 4 MiB on; stores past the
+                               # caches took 2.4 times as long where a busy neighbour left half of the memory's bandwidth
+    MEMORY_BYTES = 4 << 20     # of operands together
     MAX_THREADS = 256          # as in fastcnn.threads
     PIXELS = 512               # of a task: 32 channels of them fit into L1 together with what is written
 
@@ -34,6 +36,11 @@ cdef int crew(double nbytes, int threads) noexcept nogil:
 cdef bint exceeds_cache(double nbytes) noexcept nogil:
     """Is an output so large that whoever reads it next will not find it in a cache anyway?"""
     return nbytes >= CACHE_BYTES
+
+
+cdef bint from_memory(double nbytes) noexcept nogil:
+    """Are operands so large together that most of them are not in a cache when they are read?"""
+    return nbytes >= MEMORY_BYTES
 
 
 cdef bint dense(cnp.ndarray x, int a, int b, int c, int d) noexcept:
