@@ -22,7 +22,7 @@ class Theirs:
         options = {"momentum": recipe.MOMENTUM, "weight_decay": recipe.DECAY, "nesterov": True}
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=recipe.RATE, **options)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.RATE, total_steps=epochs * self.steps, pct_start=recipe.RISE, cycle_momentum=False
+            self.optimizer, recipe.RATE, total_steps=epochs * self.steps, pct_start=recipe.RISE
         )
 
     def epoch(self) -> None:

@@ -21,8 +21,9 @@ cnp.import_array()
 
 cdef enum:
     SERIAL_BYTES = 128 * 1024  # read and written; below this, waking a second thread costs more than it brings
-    CACHE_BYTES = 16 << 20     # of one output: half of an L3 of 32 MiB. Steps take the same time from 4 MiB on; stores past the
-                               # caches took 2.4 times as long where a busy neighbour left half of the memory's bandwidth
+    # Of one output: half of an L3 of 32 MiB. Steps take the same time from 4 MiB on, but stores past the caches took 2.4 times as
+    # long where a busy neighbour left half of the memory's bandwidth.
+    CACHE_BYTES = 16 << 20
     MEMORY_BYTES = 4 << 20     # of operands together
     MAX_THREADS = 256          # as in fastcnn.threads
     PIXELS = 512               # of a task: 32 channels of them fit into L1 together with what is written
