@@ -14,8 +14,8 @@ from libc.string cimport memset
 from fastcnn.errors import ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
-from fastcnn.kernels.gemm cimport Gemm, gemm_run, past_cache, ready, shared_out, team
-from fastcnn.kernels.layout cimport crew
+from fastcnn.kernels.gemm cimport Gemm, gemm_run, look_ahead, past_cache, ready, shared_out, team
+from fastcnn.kernels.layout cimport crew, from_memory
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
 from fastcnn.kernels.micro cimport fc_epilogue, fc_streams, fc_tile_job, fc_ukr, table
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
@@ -49,6 +49,7 @@ cdef struct Correlation:
     int threads                                        # asked for
     Moments moments                                    # of dst
     # derived by `plan`
+    bint ahead                                         # rows of the next block are fetched meanwhile
     bint pack, by_share                                # copy windows to scratch; each thread has panels of its own
     Py_ssize_t pixel, row, cols                        # of the window: strides of a pixel and a row, columns
     Py_ssize_t rows, blocks, splits                    # output rows in a block, blocks in an image, parts of the panels
@@ -91,9 +92,27 @@ cdef void plan(Correlation *p) noexcept nogil:
     while images * p.blocks * p.splits < 2 * p.threads and p.splits * 2 <= p.n_panels and p.threads > 1:
         p.splits *= 2
     p.window_bytes = apart(((p.rows - 1) * p.sy + span(p.ty, p.ny) + 1) * p.cols * p.pixel * u.item) if p.pack else 0
+    p.ahead = p.groups == 1 and from_memory(<double>p.batch * p.s_batch * u.item)
     p.nseg, p.kseg = p.ny * p.nx, p.depth
     if p.pixel == p.depth and span(p.tx, p.nx) == p.nx - 1:  # neighbouring taps are neighbours in memory
         p.nseg, p.kseg = p.ny, p.nx * p.depth
+
+
+cdef void look_at_rows(const Correlation *p, fc_streams *streams, Py_ssize_t n, Py_ssize_t y1, Py_ssize_t part,
+                       Py_ssize_t parts) noexcept nogil:
+    """Have a part of the rows fetched that the block behind output row y1 of image n reads anew."""
+    cdef Py_ssize_t item = p.u.item, first, last, top
+    if y1 < p.oh:
+        first, last = (y1 - 1) * p.sy + p.ty[p.ny - 1] + 1, (min(p.oh, y1 + p.rows) - 1) * p.sy + p.ty[p.ny - 1] + 1
+    else:
+        n, first, last = n + 1, p.ty[0], (p.rows - 1) * p.sy + p.ty[p.ny - 1] + 1
+    first, last = max(first, 0), min(last, p.height)
+    top = first + part * (last - first) // parts
+    last = first + (part + 1) * (last - first) // parts
+    if last > top + 1 and p.s_row != p.width * p.s_pixel:
+        last = top + 1  # pixels of two rows at one distance: only where rows follow each other
+    look_ahead(streams, 0, p.src + (n * p.s_batch + top * p.s_row) * item, max(<Py_ssize_t>0, last - top) * p.width, p.depth * item,
+               p.s_pixel * item, p.nseg * p.rows * ((p.ow + p.u.mr - 1) // p.u.mr))
 
 
 cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_ssize_t g, Py_ssize_t y0, Py_ssize_t y1,
@@ -102,7 +121,7 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
     cdef const fc_ukr *u = p.u
     cdef fc_tile_job job
     cdef fc_streams streams = p.streams
-    cdef bint taken = p.moments.out != NULL
+    cdef bint taken = p.moments.out != NULL, ahead = p.ahead and (y1 < p.oh or n + 1 < p.batch)
     cdef double sums[3 * TILE_WIDTH]
     cdef Py_ssize_t panel, channel, top = y0 * p.sy + p.ty[0]
     cdef const char *source = p.src + (n * p.s_batch + g * p.depth) * u.item
@@ -112,19 +131,10 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
         job.a = window
     else:
         job.a = source + (top * p.s_row + p.tx[0] * p.s_pixel) * u.item
-    job.a_row = p.sy * p.row
-    job.lda = p.sx * p.pixel
-    job.ka = 1
-    job.seg = p.seg
-    job.nseg = p.nseg
-    job.kseg = p.kseg
-    job.ldb = u.nr
-    job.rows = y1 - y0
-    job.cols = p.ow
-    job.c_row = p.d_row
-    job.ldc = p.d_pixel
-    job.accumulate = 0
-    job.epilogue = asked(&p.epilogue)
+    job.a_row, job.lda, job.ka, job.ldb = p.sy * p.row, p.sx * p.pixel, 1, u.nr
+    job.seg, job.nseg, job.kseg = p.seg, p.nseg, p.kseg
+    job.rows, job.cols, job.c_row, job.ldc = y1 - y0, p.ow, p.d_row, p.d_pixel
+    job.accumulate, job.epilogue = 0, asked(&p.epilogue)
     for panel in range(p0, p1):
         channel = g * p.n_out + panel * u.nr
         job.b = p.panels + (g * p.n_panels + panel) * p.ny * p.nx * p.depth * u.nr * u.item
@@ -133,7 +143,9 @@ cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_s
         job.n = min(u.nr, p.n_out - panel * u.nr)
         if taken:
             begin(&p.moments, &streams, sums)
-        u.tile_rows_streamed(&job, &streams if taken or streams.past_cache else NULL)
+        if ahead:
+            look_at_rows(p, &streams, n, y1, panel - p0, p1 - p0)
+        u.tile_rows_streamed(&job, &streams if taken or streams.past_cache or ahead else NULL)
         if taken:
             finish(u, &p.moments, sums, n * p.blocks + y0 // p.rows, channel, job.n, job.rows * job.cols)
 
