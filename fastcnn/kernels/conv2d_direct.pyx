@@ -111,8 +111,8 @@ cdef void look_at_rows(const Correlation *p, fc_streams *streams, Py_ssize_t n, 
     last = first + (part + 1) * (last - first) // parts
     if last > top + 1 and p.s_row != p.width * p.s_pixel:
         last = top + 1  # pixels of two rows at one distance: only where rows follow each other
-    look_ahead(streams, 0, p.src + (n * p.s_batch + top * p.s_row) * item, max(<Py_ssize_t>0, last - top) * p.width, p.depth * item,
-               p.s_pixel * item, p.nseg * p.rows * ((p.ow + p.u.mr - 1) // p.u.mr))
+    look_ahead(streams, 0, p.src + (n * p.s_batch + top * p.s_row) * item, max(<Py_ssize_t>0, last - top) * p.width,
+               p.depth * item, p.s_pixel * item, p.nseg * p.rows * ((p.ow + p.u.mr - 1) // p.u.mr))
 
 
 cdef void correlate_block(const Correlation *p, char *window, Py_ssize_t n, Py_ssize_t g, Py_ssize_t y0, Py_ssize_t y1,
