@@ -56,6 +56,7 @@ EXTENSIONS = {
     f"{KERNELS}/conv2d_direct_weight": [],
     f"{KERNELS}/conv2d_batch": [],
     f"{KERNELS}/conv2d_narrow": [],
+    f"{KERNELS}/conv2d_narrow_weight": [],
     f"{KERNELS}/conv2d_depthwise": [],
     f"{KERNELS}/conv2d_depthwise_weight": [],
     f"{KERNELS}/conv2d_winograd": [],

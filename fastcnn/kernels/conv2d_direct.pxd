@@ -1,4 +1,4 @@
-# kernels.conv2d_direct: checked operands, for the other convolution kernels.
+# kernels.conv2d_direct: checked operands and a division, for the other convolution kernels.
 
 cimport numpy as cnp
 
@@ -15,3 +15,8 @@ cdef object image(object array, str name, tuple shape, object dtype=*)
 cdef object filters(object array, object case, object dtype)
 cdef object biases(object array, object case, object dtype)
 cdef int clear(cnp.ndarray array, int threads) except -1
+
+
+cdef inline Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """a / b, rounded up."""
+    return (a + b - 1) // b

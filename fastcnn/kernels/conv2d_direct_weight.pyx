@@ -12,7 +12,7 @@ that results do not depend on the number of threads.
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 
-from fastcnn.kernels.conv2d_direct cimport clear, image
+from fastcnn.kernels.conv2d_direct cimport above, clear, image
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport look_ahead, segment, team
 from fastcnn.kernels.memory cimport Block, apart, block, empty_nchw
@@ -61,11 +61,6 @@ cdef struct WeightGradient:
     Py_ssize_t *seg                                    # scratch: where the segments begin
     char *scratch                                      # a window and a panel of dy for each thread
     char *sums                                         # scratch: of each chunk
-
-
-cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    """a / b, rounded up."""
-    return (a + b - 1) // b
 
 
 cdef void plan_weight(WeightGradient *p) noexcept nogil:

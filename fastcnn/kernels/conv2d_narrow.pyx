@@ -1,20 +1,17 @@
-"""kernels.conv2d_narrow: convolution with few channels on one side, three directions: vectors that hold several kernel columns.
+"""kernels.conv2d_narrow: convolution with few channels on one side: vectors that hold several kernel columns.
 
 Few output channels leave most lanes of a vector empty. Forward and backward-data multiply each source pixel with all columns of
 the kernel at once: the product of a row of pixels has kw * n columns, its depth is kernel rows times channels, and columns of
 neighbouring pixels are then added where they belong, in one pass over a row in L1 [Vasudevan2017]. Where the depth is small that
 pass would take longer than the products: the sums then stay in registers and move on by a pixel at a time (slide_rows). Columns
-beside the image are not multiplied, rows above and below it by slide_rows only. The weight gradient takes several neighbouring
-pixels of dy as one of as many channels, a convolution of another shape that conv2d_direct_weight computes, and adds what belongs
-to one tap. No groups. Same bits for any thread count.
+beside the image are not multiplied, rows above and below it by slide_rows only. No groups. Same bits for any thread count.
 """
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange, threadid
 from libc.string cimport memset
 
-from fastcnn.kernels.conv2d_direct cimport Weights, biases, filters, image, weights_of
-from fastcnn.kernels.conv2d_direct_weight import conv2d_direct_backward_weight
+from fastcnn.kernels.conv2d_direct cimport Weights, above, biases, filters, image, weights_of
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.epilogue cimport ask_epilogue, asked
 from fastcnn.kernels.gemm cimport team
@@ -192,11 +189,6 @@ cdef int run_all(const void *job) noexcept nogil:
     return 0
 
 
-cdef Py_ssize_t above(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
-    """a / b, rounded up."""
-    return (a + b - 1) // b
-
-
 # Estimates for one image, in multiply-adds of a vector; what a pixel costs besides is fitted to 19 shapes on two threads (avx512,
 # float32): the gain over direct is within a factor of 1.25 of the true one without slide_rows, of 1.5 with it.
 
@@ -225,11 +217,11 @@ cdef int run(Narrow *p, double rows, tuple arrays) except -1:
     """`rows`: pairs of a row of dy and a kernel row inside the image."""
     cdef const fc_ukr *u = p.u
     cdef Block taps, packed, products, zeros = block(p.width * p.depth * u.item)
-    p.panels = (p.kw * p.n + u.nr - 1) // u.nr
+    p.panels = above(p.kw * p.n, u.nr)
     p.ld = u.lanes if p.kw * p.n <= u.lanes else p.panels * u.nr
     p.rows = max(<Py_ssize_t>1, PRODUCT_BYTES // (p.width * p.ld * u.item))
     p.product_bytes = apart((p.rows * p.width * p.ld + u.lanes) * u.item)
-    p.blocks = min(p.oh, (TASKS * p.threads + p.batch - 1) // p.batch) if p.threads > 1 else 1
+    p.blocks = min(p.oh, above(TASKS * p.threads, p.batch)) if p.threads > 1 else 1
     p.slide = (p.step == 1 and (p.sh == 1 or not p.backward) and slides(u, p.kw, p.n)
                and slide_cost(u, p.oh, p.ow, p.width, p.depth, p.n, p.kh, p.kw)
                < shift_cost(u, <double>p.oh * p.ow, rows * p.width, p.depth, p.n, p.kw, p.step))
@@ -252,22 +244,14 @@ def accepts_data(case) -> bool:
     return case.groups == 1 and case.dw == 1
 
 
-def accepts_weight(case, Py_ssize_t itemsize) -> bool:
-    """Whether backward-weight can compute `case`: one group, kernel columns side by side, a width with a divisor."""
-    return case.groups == 1 and case.dw == 1 and (case.ow == 0 or merged_pixels(case, table(itemsize).lanes) > 1)
-
-
 def gain(case, str op, Py_ssize_t itemsize) -> float:
     """Return the estimated time of the direct kernel over that of this one for a case that it accepts."""
     cdef const fc_ukr *u = table(itemsize)
-    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow, pixels
+    cdef Py_ssize_t batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow
     cdef double direct, narrow, rows
     batch, ci, ih, iw, co, kh, kw, sh, sw, pt, pb, _pl, _pr, _dh, _dw, _groups, oh, ow = case
     if batch * oh * ow == 0:
         return 0.0
-    if op == "conv2d_backward_weight":
-        pixels = merged_pixels(case, u.lanes)
-        return weight_cost(1, u.lanes, ci, co, kh, kw, sw, ow) / weight_cost(pixels, u.lanes, ci, co, kh, kw, sw, ow)
     rows = rows_inside(oh, kh, ih, pt + pb)
     if op == "conv2d_forward":
         direct = <double>oh * ow * (kh * kw * ci * above(co, u.lanes) + 8)
@@ -324,77 +308,3 @@ def conv2d_narrow_backward_data(dy, w, case, *, int threads=1):
     p.first = -p.first
     run(&p, rows_inside(p.height, p.kh, p.oh, case.pt + case.pb), (dx, dys, ws))
     return dx
-
-
-cdef struct Fold:
-    # dw[k, e] = sum over pixels i of src[i * co + k, r, i * shift + e], e < row: a kernel row of channels
-    const char *src      # IN   [pixels * co][kh][src_row]
-    char *dw             # OUT  [co][kh][row]
-    Py_ssize_t pixels, co, kh, row, src_row, shift, item
-
-
-cdef int fold_all(const void *job) noexcept nogil:
-    cdef const Fold *p = <const Fold *>job
-    cdef Py_ssize_t t, i, e
-    cdef const char *src
-    cdef char *dst
-    cdef float f
-    cdef double d
-    cdef unsigned long long floats = fc_flush()
-    for t in range(p.co * p.kh):
-        src, dst = p.src + t * p.src_row * p.item, p.dw + t * p.row * p.item
-        for e in range(p.row):
-            if p.item == 4:
-                f = 0
-                for i in range(p.pixels):
-                    f += (<const float *>src)[i * (p.co * p.kh * p.src_row + p.shift) + e]
-                (<float *>dst)[e] = f
-            else:
-                d = 0
-                for i in range(p.pixels):
-                    d += (<const double *>src)[i * (p.co * p.kh * p.src_row + p.shift) + e]
-                (<double *>dst)[e] = d
-    fc_restore(floats)
-    return 0
-
-
-cdef double weight_cost(Py_ssize_t pixels, Py_ssize_t lanes, Py_ssize_t ci, Py_ssize_t co, Py_ssize_t kh, Py_ssize_t kw,
-                        Py_ssize_t sw, Py_ssize_t ow) noexcept nogil:
-    """Of the weight gradient of one row of dy when `pixels` of them count as one; fitted to nine shapes on two threads."""
-    cdef Py_ssize_t vectors = above(pixels * co, lanes)
-    cdef double width = 1 + 0.65 * (vectors - 1) + (0.35 * (vectors - 2) if vectors > 2 else 0)
-    return ow // pixels * (kh * (kw + (pixels - 1) * sw) * ci * width + 8)
-
-
-cdef Py_ssize_t merged_pixels(object case, Py_ssize_t lanes):
-    """How many pixels of dy count as one: a divisor of the width, at most four vectors; 1 where none can be merged."""
-    cdef Py_ssize_t pixels, best = 1
-    cdef Py_ssize_t ci = case.ci, co = case.co, kh = case.kh, kw = case.kw, sw = case.sw, ow = case.ow
-    for pixels in range(2, min(ow, 4 * lanes // co) + 1):
-        if ow % pixels == 0 and (best == 1 or weight_cost(pixels, lanes, ci, co, kh, kw, sw, ow)
-                                 < weight_cost(best, lanes, ci, co, kh, kw, sw, ow)):
-            best = pixels
-    return best
-
-
-def conv2d_narrow_backward_weight(dy, x, case, *, int threads=1):
-    """Return dw of logical shape case.w_shape (memory co, kh, kw, ci) from dy and x.
-
-    Costs (kw + (pixels - 1) * sw) / kw as many multiply-adds as conv2d_direct_backward_weight, in vectors of pixels * co.
-    """
-    cdef cnp.ndarray dys = image(dy, "dy", case.y_shape)
-    cdef cnp.ndarray xs = image(x, "x", case.x_shape, dys.dtype)
-    cdef cnp.ndarray out = empty_nchw(case.co, case.ci, case.kh, case.kw, dys.dtype.num), wide
-    cdef Py_ssize_t pixels = merged_pixels(case, table(dys.itemsize).lanes)
-    cdef Fold p
-    if out.size == 0 or dys.size == 0:
-        out.fill(0)
-        return out
-    rows = dys.transpose(0, 2, 3, 1).reshape(case.batch, case.oh, case.ow // pixels, pixels * case.co)
-    merged = case._replace(co=pixels * case.co, ow=case.ow // pixels, kw=case.kw + (pixels - 1) * case.sw, sw=pixels * case.sw)
-    wide = conv2d_direct_backward_weight(rows.transpose(0, 3, 1, 2), xs, merged, threads=threads)
-    p.src, p.dw, p.item = cnp.PyArray_BYTES(wide), cnp.PyArray_BYTES(out), out.itemsize
-    p.pixels, p.co, p.kh, p.row, p.src_row = pixels, case.co, case.kh, case.kw * case.ci, merged.kw * case.ci
-    p.shift = case.sw * case.ci
-    emit(fold_all, &p, sizeof(p), (out, wide))
-    return out

@@ -36,6 +36,7 @@ from . import conv2d_depthwise_weight as _depthwise_weight
 from . import conv2d_direct as _direct
 from . import conv2d_direct_weight as _direct_weight
 from . import conv2d_narrow as _narrow
+from . import conv2d_narrow_weight as _narrow_weight
 from . import conv2d_winograd as _winograd
 from . import conv2d_winograd_weight as _winograd_weight
 from . import cross_entropy as _ce_compiled
@@ -116,7 +117,7 @@ def _batch_pays(*args) -> bool:
 
 def _narrow_accepts(direction: str) -> Callable[..., bool]:
     if direction == "backward_weight":
-        return lambda a, b, *rest: _same_floats(a, b) and _narrow.accepts_weight(rest[-1], a.dtype.itemsize)
+        return lambda a, b, *rest: _same_floats(a, b) and _narrow_weight.accepts(rest[-1], a.dtype.itemsize)
     fits = _narrow.accepts if direction == "forward" else _narrow.accepts_data
     return lambda a, b, *rest: _same_floats(a, b) and fits(rest[-1])
 
@@ -129,7 +130,9 @@ def _narrow_pays(direction: str, least: float) -> Callable[..., bool]:
         if case.kw == 1 or not accepts(*args) or _depthwise.accepts(case) or _batch_pays(*args):
             return False
         winograd = 1.15 * winograd_gain(case, op) if _winograd.accepts(case) else 0.0
-        return _narrow.gain(case, op, args[0].dtype.itemsize) > max(least, winograd)
+        item = args[0].dtype.itemsize
+        own = _narrow_weight.gain(case, item) if direction == "backward_weight" else _narrow.gain(case, op, item)
+        return own > max(least, winograd)
 
     return pays
 
@@ -222,7 +225,7 @@ OPS: dict[str, tuple[Impl, ...]] = {
     "conv2d_backward_weight": (
         Impl(
             "narrow",
-            _narrow.conv2d_narrow_backward_weight,
+            _narrow_weight.conv2d_narrow_backward_weight,
             _narrow_accepts("backward_weight"),
             True,
             _narrow_pays("backward_weight", 1.25),
