@@ -28,6 +28,7 @@ EXTENSIONS = {
     f"{KERNELS}/strided": [],
     f"{KERNELS}/layout": [],
     f"{KERNELS}/elementwise": [],
+    f"{KERNELS}/choice": [],
     f"{KERNELS}/convert": [],
     f"{KERNELS}/largest": [],
     f"{KERNELS}/take": [],

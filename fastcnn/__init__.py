@@ -12,7 +12,24 @@ from . import errors, models, nn, ops, optim, rng
 from .autograd import Tensor, enable_grad, gradcheck, is_grad_enabled, no_grad
 from .autograd import as_array as _as_array
 from .kernels.plan import plan_conv2d
-from .ops import argmax, clamp, concat, exp, flatten, log, log_softmax, matmul, permute, relu, reshape, softmax, sqrt
+from .ops import (
+    argmax,
+    clamp,
+    concat,
+    exp,
+    flatten,
+    log,
+    log_softmax,
+    matmul,
+    maximum,
+    minimum,
+    permute,
+    relu,
+    reshape,
+    softmax,
+    sqrt,
+    where,
+)
 from .policy import plan_mode, set_plan_mode, use_algorithm
 from .rng import manual_seed
 from .threads import get_num_threads, set_num_threads
@@ -48,7 +65,9 @@ __all__ = [
     "log_softmax",
     "manual_seed",
     "matmul",
+    "maximum",
     "memory_stats",
+    "minimum",
     "models",
     "nn",
     "no_grad",
@@ -68,6 +87,7 @@ __all__ = [
     "sqrt",
     "tensor",
     "use_algorithm",
+    "where",
 ]
 
 

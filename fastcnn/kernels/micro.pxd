@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 
 cdef extern from "ukr.h" nogil:
     enum:
-        FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG
+        FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG, FC_MAXIMUM, FC_MINIMUM
 
     ctypedef struct fc_epilogue:
         Py_ssize_t away
@@ -243,6 +243,10 @@ cdef extern from "ukr.h" nogil:
                        Py_ssize_t cols) noexcept nogil
         void binary_row(int op, void *z, Py_ssize_t sz, const void *a, Py_ssize_t sa, const void *b, Py_ssize_t sb,
                         Py_ssize_t n) noexcept nogil
+        void share_row(void *dx, const void *dz, const void *a, Py_ssize_t sa, const void *b, Py_ssize_t sb,
+                       Py_ssize_t n) noexcept nogil
+        void where_row(void *z, const uint8_t *kept, const void *a, Py_ssize_t sa, const void *b, Py_ssize_t sb,
+                       Py_ssize_t n) noexcept nogil
         void survive(uint8_t *kept, const float *draw, Py_ssize_t n, float p) noexcept nogil
         void drop(void *y, const void *x, const uint8_t *kept, Py_ssize_t n, double scale) noexcept nogil
         void blend(void *running, const void *statistic, Py_ssize_t n, double momentum, double factor) noexcept nogil

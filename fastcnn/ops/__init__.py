@@ -40,7 +40,9 @@ from .losses import CrossEntropyCase
 from .matmul import matmul
 from .max import max
 from .max_pool2d import max_pool2d
+from .maximum import maximum
 from .mean import mean
+from .minimum import minimum
 from .mse_loss import mse_loss
 from .mul import mul
 from .neg import neg
@@ -62,6 +64,7 @@ from .sqrt import sqrt
 from .sub import sub
 from .sum import sum
 from .tanh import tanh
+from .where import where
 
 __all__ = [
     "BatchNormCase",
@@ -110,7 +113,9 @@ __all__ = [
     "matmul",
     "max",
     "max_pool2d",
+    "maximum",
     "mean",
+    "minimum",
     "mse_loss",
     "mul",
     "ne",
@@ -136,4 +141,5 @@ __all__ = [
     "sum",
     "tanh",
     "unsqueeze",
+    "where",
 ]

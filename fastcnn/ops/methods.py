@@ -23,7 +23,9 @@ from .log import log
 from .log_softmax import log_softmax
 from .matmul import matmul
 from .max import max
+from .maximum import maximum
 from .mean import mean
+from .minimum import minimum
 from .mul import mul
 from .neg import neg
 from .operands import MOST_AXES, axis, operands, unbroadcastable
@@ -38,6 +40,7 @@ from .sqrt import sqrt
 from .sub import sub
 from .sum import sum
 from .tanh import tanh
+from .where import where
 
 
 def _swapped(op):
@@ -137,7 +140,9 @@ METHODS = {
     "long": lambda self: cast(self, np.int64),
     "matmul": matmul,
     "max": max,
+    "maximum": maximum,
     "mean": mean,
+    "minimum": minimum,
     "permute": lambda self, *dims: permute(self, _sizes(dims)),
     "relu": relu,
     "reshape": lambda self, *shape: reshape(self, _sizes(shape)),
@@ -151,6 +156,7 @@ METHODS = {
     "transpose": _transpose,
     "unsqueeze": unsqueeze,
     "view": lambda self, *shape: reshape(self, _sizes(shape)),
+    "where": lambda self, condition, y: where(condition, self, y),
     "T": property(lambda self: permute(self, tuple(range(self.ndim))[::-1])),
 }
 

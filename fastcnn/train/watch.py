@@ -50,7 +50,9 @@ RECORDED = frozenset(
         "matmul",
         "max",
         "max_pool2d",
+        "maximum",
         "mean",
+        "minimum",
         "mse_loss",
         "mul",
         "neg",
@@ -71,6 +73,7 @@ RECORDED = frozenset(
         "sub",
         "sum",
         "tanh",
+        "where",
     }
 )
 

@@ -15,6 +15,7 @@ def _positive(*shape):
 
 IMAGES = _positive(2, 3, 4, 4)
 OTHER = _positive(2, 3, 4, 4) + 0.25
+MASK = IMAGES > 1.1
 WEIGHT = real(5, 3, 3, 3, seed=1)
 MATRIX = positive(4, 5)
 VECTOR = positive(3)
@@ -59,7 +60,9 @@ CALLS = {
     "matmul": (ops.matmul, (MATRIX, positive(5, 3))),
     "max": (lambda x: ops.max(x, 1).values, (IMAGES,)),
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2), (IMAGES,)),
+    "maximum": (ops.maximum, (IMAGES, OTHER)),
     "mean": (lambda x: ops.mean(x, 1), (IMAGES,)),
+    "minimum": (ops.minimum, (IMAGES, OTHER)),
     "mse_loss": (ops.mse_loss, (IMAGES, OTHER)),
     "mul": (ops.mul, (IMAGES, OTHER)),
     "neg": (ops.neg, (IMAGES,)),
@@ -80,10 +83,11 @@ CALLS = {
     "sub": (ops.sub, (IMAGES, OTHER)),
     "sum": (lambda x: ops.sum(x, 1), (IMAGES,)),
     "tanh": (ops.tanh, (IMAGES,)),
+    "where": (lambda x, y: ops.where(MASK, x, y), (IMAGES, OTHER)),
 }
 # Results that have the shape of the images they come from.
 ELEMENTWISE = (
     "abs", "add", "clamp", "div", "dropout", "dropout2d", "elu", "exp", "gelu", "hardsigmoid", "hardswish", "leaky_relu",
-    "local_response_norm", "log", "log_softmax", "mul", "neg", "pow", "relu", "relu6", "sigmoid", "silu", "softmax",
-    "softplus", "sqrt", "sub", "tanh",
+    "local_response_norm", "log", "log_softmax", "maximum", "minimum", "mul", "neg", "pow", "relu", "relu6", "sigmoid",
+    "silu", "softmax", "softplus", "sqrt", "sub", "tanh", "where",
 )  # fmt: skip

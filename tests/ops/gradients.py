@@ -33,6 +33,25 @@ def largest(rng):
     return (lambda x: ops.max(x, dim)[0]), (x,)
 
 
+def pair(rng):
+    """Two operands that broadcast, all of whose values are apart."""
+    full = shape(rng, 1)
+    other = tuple(n if flag(rng) else 1 for n in full)[int(rng.integers(len(full) + 1)) :]
+    x, y = distinct(*full, seed=seed(rng)), distinct(*other, seed=seed(rng)) + 0.05
+    return (x, y) if flag(rng) else (y, x)
+
+
+def extreme(function):
+    return lambda rng: (function, pair(rng))
+
+
+def where(rng):
+    x, y = pair(rng)
+    condition = rng.random(np.broadcast_shapes(x.shape, y.shape)) < 0.5
+    condition = condition[:1] if flag(rng) else condition
+    return (lambda x, y: ops.where(condition, x, y)), (x, y)
+
+
 def reordering(rng):
     x = images(rng, kind=real)
     axes = tuple(int(a) for a in rng.permutation(4))
@@ -181,6 +200,9 @@ FAMILIES = {
     "mul": broadcast(ops.mul),
     "div": broadcast(ops.div),
     "pow": broadcast(ops.pow),
+    "maximum": extreme(ops.maximum),
+    "minimum": extreme(ops.minimum),
+    "where": where,
     "sum": reduction(ops.sum),
     "mean": reduction(ops.mean),
     "max": largest,

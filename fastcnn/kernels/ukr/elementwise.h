@@ -1,16 +1,28 @@
 /* kernels.ukr.elementwise: arithmetic on rows of values, dropout, running averages; included by body.h, no guard. */
 
-/* z = a OP b, element by element. The strides of most rows are 1, or 0 for an operand that is repeated. */
-#define FC_ROW(OP)                                                                \
-    do {                                                                          \
-        if (sz == 1 && sa == 1 && sb == 1)                                        \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP b[i];                \
-        else if (sz == 1 && sa == 1 && sb == 0)                                   \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = a[i] OP second;              \
-        else if (sz == 1 && sa == 0 && sb == 1)                                   \
-            for (ptrdiff_t i = 0; i < n; i++) z[i] = first OP b[i];               \
-        else                                                                      \
-            for (ptrdiff_t i = 0; i < n; i++) z[i * sz] = a[i * sa] OP b[i * sb]; \
+/* z[i * sz] = VALUE of p = a[i * sa] and q = b[i * sb]. The strides of most rows are 1, or 0 for an operand that is repeated. */
+#define FC_EACH(VALUE)                                   \
+    do {                                                 \
+        if (sz == 1 && sa == 1 && sb == 1)               \
+            for (ptrdiff_t i = 0; i < n; i++) {          \
+                const real p = a[i], q = b[i];           \
+                z[i] = VALUE;                            \
+            }                                            \
+        else if (sz == 1 && sa == 1 && sb == 0)          \
+            for (ptrdiff_t i = 0; i < n; i++) {          \
+                const real p = a[i], q = second;         \
+                z[i] = VALUE;                            \
+            }                                            \
+        else if (sz == 1 && sa == 0 && sb == 1)          \
+            for (ptrdiff_t i = 0; i < n; i++) {          \
+                const real p = first, q = b[i];          \
+                z[i] = VALUE;                            \
+            }                                            \
+        else                                             \
+            for (ptrdiff_t i = 0; i < n; i++) {          \
+                const real p = a[i * sa], q = b[i * sb]; \
+                z[i * sz] = VALUE;                       \
+            }                                            \
     } while (0)
 
 /* Up to LANES values, `step` apart. */
@@ -71,17 +83,40 @@ static void FC_FN(binary_row)(int op, void *z_, ptrdiff_t sz, const void *a_, pt
     if (n < 1) return;
     const real first = a[0], second = b[0];
     switch (op) {
-        case FC_ADD: FC_ROW(+); break;
-        case FC_SUB: FC_ROW(-); break;
-        case FC_MUL: FC_ROW(*); break;
+        case FC_ADD: FC_EACH(p + q); break;
+        case FC_SUB: FC_EACH(p - q); break;
+        case FC_MUL: FC_EACH(p * q); break;
         case FC_POW: FC_FN(power_row)(z, sz, a, sa, b, sb, n); break;
         case FC_POW_SLOPE: FC_FN(power_slope_row)(z, sz, a, sa, b, sb, n); break;
         case FC_POW_LOG: FC_FN(power_log_row)(z, sz, a, sa, b, sb, n); break;
-        default: FC_ROW(/);
+        case FC_MAXIMUM: FC_EACH((p > q) | (p != p) ? p : q); break;
+        case FC_MINIMUM: FC_EACH((p < q) | (p != p) ? p : q); break;
+        default: FC_EACH(p / q);
     }
 }
-#undef FC_ROW
 #undef FC_VECTORS
+
+/* The gradient of max(a, b) along a: dz where a is larger or one of them is NaN, dz / 2 where they are equal, 0 where b is larger. */
+static void FC_FN(share_row)(void *dx, const void *dz_, const void *a_, ptrdiff_t sa, const void *b_, ptrdiff_t sb, ptrdiff_t n) {
+    real *z = dx;
+    const real *dz = dz_, *a = a_, *b = b_;
+    const ptrdiff_t sz = 1;
+    if (n < 1) return;
+    const real first = a[0], second = b[0];
+    FC_EACH(p < q ? 0 : p == q ? dz[i] * (real)0.5 : dz[i]);
+}
+
+/* z = kept ? a : b; bits are moved as they are. */
+static void FC_FN(where_row)(void *z_, const uint8_t *kept, const void *a_, ptrdiff_t sa, const void *b_, ptrdiff_t sb,
+                             ptrdiff_t n) {
+    real *z = z_;
+    const real *a = a_, *b = b_;
+    const ptrdiff_t sz = 1;
+    if (n < 1) return;
+    const real first = a[0], second = b[0];
+    FC_EACH(kept[i] ? p : q);
+}
+#undef FC_EACH
 
 /* kept[i] = draw[i] >= p. */
 static void FC_FN(survive)(uint8_t *kept, const float *draw, ptrdiff_t n, float p) {

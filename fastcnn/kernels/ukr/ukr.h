@@ -287,8 +287,8 @@ typedef struct {
     ptrdiff_t oh, ow, iw, size;
 } fc_move_job;
 
-/* Of binary_row: a^b, its slope along a, and from a = x^y and b = x the slope along y. */
-enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG };
+/* Of binary_row: a^b, its slope along a, and from a = x^y and b = x the slope along y; the larger and the smaller of a and b. */
+enum { FC_ADD, FC_SUB, FC_MUL, FC_DIV, FC_POW, FC_POW_SLOPE, FC_POW_LOG, FC_MAXIMUM, FC_MINIMUM };
 
 /* What a step of an optimizer is told about one parameter, see update.h: options of its group, and what follows from its count
  * of steps. Each optimizer reads its own. */
@@ -345,6 +345,8 @@ typedef struct {
 
     /* elementwise.h */
     void (*binary_row)(int op, void *z, ptrdiff_t sz, const void *a, ptrdiff_t sa, const void *b, ptrdiff_t sb, ptrdiff_t n);
+    void (*share_row)(void *dx, const void *dz, const void *a, ptrdiff_t sa, const void *b, ptrdiff_t sb, ptrdiff_t n);
+    void (*where_row)(void *z, const uint8_t *kept, const void *a, ptrdiff_t sa, const void *b, ptrdiff_t sb, ptrdiff_t n);
     void (*survive)(uint8_t *kept, const float *draw, ptrdiff_t n, float p);
     void (*drop)(void *y, const void *x, const uint8_t *kept, ptrdiff_t n, double scale);
     void (*blend)(void *running, const void *statistic, ptrdiff_t n, double momentum, double factor);
