@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from fastcnn.kernels.entry cimport emit, unrecorded
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport empty_like_shape
+from fastcnn.kernels.memory cimport Block, block, empty_like_shape
 from fastcnn.kernels.strided cimport Walk, empty_in_order_of, offsets, ordered, plan_walk
 
 cnp.import_array()
@@ -24,6 +24,8 @@ cdef extern from "convert.h" nogil:
 
 cdef enum:
     RUN = 16384  # values of one task
+    PARTS = 64   # of a sum, at most
+    LINE = 64    # columns of one task, at least: what one thread writes is no other one's line of cache
 
 DTYPES = {"?": FC_BOOL, "B": FC_U8, "b": FC_I8, "H": FC_U16, "h": FC_I16, "I": FC_U32, "i": FC_I32, "L": FC_U64, "Q": FC_U64,
           "l": FC_I64, "q": FC_I64, "f": FC_F32, "d": FC_F64}
@@ -130,38 +132,63 @@ def compare(str op, a, b, *, int threads=1):
 
 cdef struct Total:
     int64_t *out
+    int64_t *part             # of sums of rows: (parts, columns)
     const int64_t *x
     Py_ssize_t rows, columns  # x is (rows, columns), the sums are over the rows
+    Py_ssize_t parts          # tasks: of rows where there is `part`, else of columns
     int threads
+
+
+cdef void sum_rows(int64_t *out, const int64_t *x, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t stride) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef int64_t sum_ = 0
+    if columns == 1 and stride == 1:
+        for i in range(rows):
+            sum_ += x[i]
+        out[0] = sum_
+        return
+    for k in range(columns):
+        out[k] = 0
+    for i in range(rows):
+        for k in range(columns):
+            out[k] += x[i * stride + k]
+
+
+cdef void total_task(const Total *p, Py_ssize_t t) noexcept nogil:
+    cdef Py_ssize_t size = p.columns if p.part == NULL else p.rows
+    cdef Py_ssize_t first = size * t // p.parts, count = size * (t + 1) // p.parts - first
+    if p.part == NULL:
+        sum_rows(p.out + first, p.x + first, p.rows, count, p.columns)
+    else:
+        sum_rows(p.part + t * p.columns, p.x + first * p.columns, count, p.columns, p.columns)
 
 
 cdef int total_all(const void *job) noexcept nogil:
     cdef const Total *p = <const Total *>job
-    cdef Py_ssize_t i, k
-    cdef int64_t sum_ = 0
-    if p.columns == 1:
-        for i in range(p.rows):
-            sum_ += p.x[i]
-        p.out[0] = sum_
-        return 0
-    for k in range(p.columns):
-        p.out[k] = 0
-    for i in range(p.rows):
-        for k in range(p.columns):
-            p.out[k] += p.x[i * p.columns + k]
+    cdef Py_ssize_t t
+    for t in prange(p.parts, num_threads=p.threads, schedule="static"):
+        total_task(p, t)
+    if p.part != NULL:
+        sum_rows(p.out, p.part, p.parts, p.columns, p.columns)
     return 0
 
 
 def total(x, tuple axes, *, int threads=1):
     """Return the sums of integers or booleans over `axes` as int64; the other axes stay."""
     cdef cnp.ndarray a = cast(x, np.int64, threads=threads), out
+    cdef Block scratch = None
     cdef Total p
     kept = [i for i in range(a.ndim) if i not in axes]
     shape = tuple([np.shape(x)[i] for i in kept])
     out = empty_like_shape(shape, cnp.NPY_INT64)
     a = ordered(a.transpose([*axes, *kept]), threads)
-    p.out, p.x, p.columns = <int64_t *>cnp.PyArray_BYTES(out), <const int64_t *>cnp.PyArray_BYTES(a), out.size
-    p.rows = a.size // out.size if out.size else 0
+    p.out, p.part, p.x, p.columns = <int64_t *>cnp.PyArray_BYTES(out), NULL, <const int64_t *>cnp.PyArray_BYTES(a), out.size
     if out.size:
+        p.rows, p.threads = a.size // out.size, crew(1.0 * a.size * a.itemsize, threads)
+        p.parts = max(<Py_ssize_t>1, min(<Py_ssize_t>PARTS, a.size // RUN))
+        if p.parts > 1 and p.columns < p.parts * LINE:
+            p.parts = min(p.parts, p.rows)
+            scratch = block(p.parts * p.columns * sizeof(int64_t))
+            p.part = <int64_t *>scratch.data
         emit(total_all, &p, sizeof(p), (out, a))
     return out
