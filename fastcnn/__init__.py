@@ -14,6 +14,7 @@ from .autograd import as_array as _as_array
 from .kernels.plan import plan_conv2d
 from .ops import (
     argmax,
+    argmin,
     clamp,
     concat,
     exp,
@@ -49,6 +50,7 @@ _ELSEWHERE = {
 __all__ = [
     "Tensor",
     "argmax",
+    "argmin",
     "capture",
     "clamp",
     "concat",

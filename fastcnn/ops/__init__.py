@@ -10,7 +10,7 @@ from .batch_norm import BatchNormCase, batch_norm
 from .binary_cross_entropy_with_logits import binary_cross_entropy_with_logits
 from .cast import cast
 from .clamp import clamp
-from .comparison import argmax, eq, ge, gt, le, lt, ne
+from .comparison import argmax, argmin, eq, ge, gt, le, lt, ne
 from .concat import concat
 from .conv2d import conv2d
 from .conv_transpose2d import conv_transpose2d
@@ -42,6 +42,7 @@ from .max import max
 from .max_pool2d import max_pool2d
 from .maximum import maximum
 from .mean import mean
+from .min import min
 from .minimum import minimum
 from .mse_loss import mse_loss
 from .mul import mul
@@ -74,6 +75,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "add",
     "argmax",
+    "argmin",
     "avg_pool2d",
     "batch_norm",
     "binary_cross_entropy_with_logits",
@@ -115,6 +117,7 @@ __all__ = [
     "max_pool2d",
     "maximum",
     "mean",
+    "min",
     "minimum",
     "mse_loss",
     "mul",

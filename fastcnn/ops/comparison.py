@@ -8,7 +8,7 @@ from ..autograd import FLOATS, Tensor
 from ..errors import ShapeError
 from ..kernels import convert, entry, largest
 from ..threads import get_num_threads
-from .operands import as_tensor, axis, operands, reshaped, unbroadcastable
+from .operands import as_tensor, axis, operands, unbroadcastable
 
 MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 
@@ -39,16 +39,27 @@ gt = _comparison("gt", np.greater)
 ge = _comparison("ge", np.greater_equal)
 
 
+def _position(op: str, x, dim, keepdim) -> Tensor:
+    x = as_tensor(op, "x", x)
+    dim = None if dim is None else axis(op, "dim", dim, x.data.ndim)
+    if (x.data.size if dim is None or x.data.ndim == 0 else x.data.shape[dim]) == 0:
+        raise ShapeError(f"{op}: x has no elements along dim={dim} (x.shape={x.data.shape})")
+    least, threads = op == "argmin", get_num_threads()
+    if x.data.dtype in FLOATS and x.data.ndim:
+        if dim is None:
+            index = largest.max_all(x.data, least=least, threads=threads)[1]
+            return Tensor(index.reshape((1,) * x.data.ndim) if keepdim else index)
+        index = largest.max_forward(x.data, dim, least=least, threads=threads)[1]
+        return Tensor(np.expand_dims(index, dim) if keepdim else index)
+    entry.refuse(f"{op} of integers")
+    return Tensor(getattr(np, op)(x.data, axis=dim if x.data.ndim else None, keepdims=bool(keepdim)))
+
+
 def argmax(x, dim=None, keepdim=False) -> Tensor:
     """Return the (first) position of the largest element: in C order of all, or along the axis `dim`; int64."""
-    x = as_tensor("argmax", "x", x)
-    dim = None if dim is None else axis("argmax", "dim", dim, x.data.ndim)
-    if (x.data.size if dim is None or x.data.ndim == 0 else x.data.shape[dim]) == 0:
-        raise ShapeError(f"argmax: x has no elements along dim={dim} (x.shape={x.data.shape})")
-    if x.data.dtype in FLOATS and x.data.ndim:
-        index = largest.max_forward(reshaped(x.data, (-1,)) if dim is None else x.data, dim or 0, threads=get_num_threads())[1]
-        if keepdim:
-            index = index.reshape((1,) * x.data.ndim) if dim is None else np.expand_dims(index, dim)
-        return Tensor(index)
-    entry.refuse("argmax of integers")
-    return Tensor(np.argmax(x.data, axis=dim if x.data.ndim else None, keepdims=bool(keepdim)))
+    return _position("argmax", x, dim, keepdim)
+
+
+def argmin(x, dim=None, keepdim=False) -> Tensor:
+    """Return the (first) position of the least element: in C order of all, or along the axis `dim`; int64."""
+    return _position("argmin", x, dim, keepdim)

@@ -44,7 +44,7 @@ def _forward(x, case):
         y = np.asarray(x.max()) if case is None else x.max(axis=case[0], keepdims=case[1])
         return y, (x, y if case is None else x.argmax(axis=case[0], keepdims=case[1]))
     if case is None:
-        y = largest.max_all(x, threads=threads)
+        y, _ = largest.max_all(x, threads=threads)
         return y, (x, y)
     y, index = largest.max_forward(x, case[0], threads=threads)
     if case[1]:

@@ -14,7 +14,7 @@ from .abs import abs
 from .add import add
 from .cast import cast
 from .clamp import clamp
-from .comparison import argmax, eq, ge, gt, le, lt, ne
+from .comparison import argmax, argmin, eq, ge, gt, le, lt, ne
 from .div import div
 from .exp import exp
 from .flatten import flatten
@@ -25,6 +25,7 @@ from .matmul import matmul
 from .max import max
 from .maximum import maximum
 from .mean import mean
+from .min import min
 from .minimum import minimum
 from .mul import mul
 from .neg import neg
@@ -128,6 +129,7 @@ METHODS = {
     "__abs__": abs,
     "abs": abs,
     "argmax": argmax,
+    "argmin": argmin,
     "astype": cast,
     "chunk": chunk,
     "clamp": clamp,
@@ -142,6 +144,7 @@ METHODS = {
     "max": max,
     "maximum": maximum,
     "mean": mean,
+    "min": min,
     "minimum": minimum,
     "permute": lambda self, *dims: permute(self, _sizes(dims)),
     "relu": relu,

@@ -52,6 +52,7 @@ RECORDED = frozenset(
         "max_pool2d",
         "maximum",
         "mean",
+        "min",
         "minimum",
         "mse_loss",
         "mul",

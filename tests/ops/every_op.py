@@ -62,6 +62,7 @@ CALLS = {
     "max_pool2d": (lambda x: ops.max_pool2d(x, 2), (IMAGES,)),
     "maximum": (ops.maximum, (IMAGES, OTHER)),
     "mean": (lambda x: ops.mean(x, 1), (IMAGES,)),
+    "min": (lambda x: ops.min(x, 1).values, (IMAGES,)),
     "minimum": (ops.minimum, (IMAGES, OTHER)),
     "mse_loss": (ops.mse_loss, (IMAGES, OTHER)),
     "mul": (ops.mul, (IMAGES, OTHER)),

@@ -27,10 +27,13 @@ from .gradient_draws import (
 )
 
 
-def largest(rng):
-    x = distinct(*shape(rng, 1), seed=seed(rng))
-    dim = int(rng.integers(-x.ndim, x.ndim))
-    return (lambda x: ops.max(x, dim)[0]), (x,)
+def largest(function):
+    def family(rng):
+        x = distinct(*shape(rng, 1), seed=seed(rng))
+        dim = int(rng.integers(-x.ndim, x.ndim))
+        return (lambda x: function(x, dim)[0]), (x,)
+
+    return family
 
 
 def pair(rng):
@@ -205,7 +208,8 @@ FAMILIES = {
     "where": where,
     "sum": reduction(ops.sum),
     "mean": reduction(ops.mean),
-    "max": largest,
+    "max": largest(ops.max),
+    "min": largest(ops.min),
     "softmax": along(ops.softmax),
     "log_softmax": along(ops.log_softmax),
     "reordering": reordering,
@@ -244,7 +248,8 @@ FAMILIES = {
 }
 # What has no family of its own, and why.
 ELSEWHERE = {
-    "argmax": "has no gradient", "eq": "has no gradient", "ne": "has no gradient", "ge": "has no gradient",
+    "argmax": "has no gradient", "argmin": "has no gradient",
+    "eq": "has no gradient", "ne": "has no gradient", "ge": "has no gradient",
     "gt": "has no gradient", "le": "has no gradient", "lt": "has no gradient", "cast": "leaves float64",
     "chunk": "reordering", "split": "reordering", "squeeze": "reordering", "unsqueeze": "reordering", "reshape": "reordering",
     "permute": "reordering", "flatten": "reordering", "getitem": "reordering", "concat": "joining", "stack": "joining",

@@ -66,3 +66,23 @@ def test_methods():
         dz = np.ones((2, 3, 4))
         for got, want in zip(gradients(ops, function, PAIRS[0], dz), gradients(torch, function, PAIRS[0], dz), strict=True):
             np.testing.assert_array_equal(got, want, strict=True)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_largest_and_least(name):
+    x = RNG.permutation(60).reshape(3, 4, 5) - 30.0
+    tied = np.array([[2.0, 2, 7], [7, 2, 7]])
+    for dim, keepdim in ((0, False), (1, True), (-1, False)):
+        function = lambda x, dim=dim, keepdim=keepdim: getattr(x, name)(dim, keepdim).values  # noqa: E731
+        dz = np.ones(function(Tensor(x)).shape)
+        for got, want in zip(gradients(ops, function, [x], dz), gradients(torch, function, [x], dz), strict=True):
+            np.testing.assert_array_equal(got, want, strict=True)
+        for arg in (name, "arg" + name):
+            ours, theirs = (getattr(t, arg)(dim, keepdim) for t in (Tensor(x), torch.tensor(x)))
+            ours, theirs = (ours.indices, theirs.indices) if arg == name else (ours, theirs)
+            np.testing.assert_array_equal(ours.data, theirs.numpy(), strict=True)
+    for a in (x, tied, np.array([1.0, np.nan, 3.0])):
+        whole = lambda x: getattr(x, name)()  # noqa: E731
+        for got, want in zip(gradients(ops, whole, [a], np.array(1.0)), gradients(torch, whole, [a], np.array(1.0)), strict=True):
+            np.testing.assert_array_equal(got, want)
+        assert getattr(ops, "arg" + name)(a).item() == getattr(torch.tensor(a), "arg" + name)().item()

@@ -43,6 +43,7 @@ STEPS = {
     "pow that broadcasts": (lambda x, y: x**y, (IMAGES, IMAGES[:1, :, :1]), None),
     "logarithms": (lambda x: (x.exp() + x.sqrt()).log() * abs(x - 1), (IMAGES,), None),
     "max": (lambda x: x.max() * x.max(1).values + x.max(2, keepdim=True).values.sum((1, 2)), (LOGITS[None] + 3,), None),
+    "min": (lambda x: x.min() * x.min(1).values + x.min(2, keepdim=True).values.sum((1, 2)), (LOGITS[None] + 3,), None),
     "extremes": (lambda x, y: ops.maximum(x, y) * ops.minimum(x, 0.5) + x.minimum(y[:1]), (LOGITS, LOGITS[::-1]), None),
     "where": (lambda x, y: ops.where(x > y, x * y, 0.5) + ops.where(x[:1] > 0, y, x), (LOGITS, SHARES), None),
     "comparisons": (lambda x, y: x * (x > y).double() + (x.argmax(1) == 0).float().sum().double() * x, (LOGITS, SHARES), None),

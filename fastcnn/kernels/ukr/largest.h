@@ -1,4 +1,4 @@
-/* kernels.ukr.largest: where the largest of values side by side is. For kernels.largest. Comparisons alone: the same place with any
+/* kernels.ukr.largest: where the largest or the least of values side by side is. For kernels.largest. Comparisons alone: the same place with any
  * instruction set, so vectors of the least one are enough. */
 #ifndef FASTCNN_LARGEST_H
 #define FASTCNN_LARGEST_H
@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The first of the largest of n >= 1 values, the first NaN before all others: the value first, then its block, then its place. */
-#define FC_FIRST_LARGEST(NAME, T, I)                                                                  \
+/* The first of n >= 1 values that no other one exceeds in the sense of OP, > or <, the first NaN before all others: the value first, then its block, then its place. */
+#define FC_FIRST(NAME, T, I, OP)                                                                      \
     typedef T NAME##_vec __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));             \
     typedef I NAME##_mask __attribute__((vector_size(16)));                                           \
     static inline int NAME##_any(NAME##_mask m) {                                                     \
@@ -27,16 +27,16 @@
             for (; k + STEP <= n; k += STEP)                                                          \
                 for (int i = 0; i < 4; i++) {                                                         \
                     const NAME##_vec v = *(const NAME##_vec *)(x + k + i * SIDE);                     \
-                    const NAME##_mask more = v > most[i];                                             \
+                    const NAME##_mask more = v OP most[i];                                            \
                     most[i] = (NAME##_vec)(((NAME##_mask)v & more) | ((NAME##_mask)most[i] & ~more)); \
                     strange |= v != v;                                                                \
                 }                                                                                     \
             odd |= NAME##_any(strange);                                                               \
             for (int i = 0; i < 4; i++)                                                               \
-                for (int j = 0; j < SIDE; j++) best = most[i][j] > best ? most[i][j] : best;          \
+                for (int j = 0; j < SIDE; j++) best = most[i][j] OP best ? most[i][j] : best;         \
         }                                                                                             \
         for (; k < n; k++) {                                                                          \
-            best = x[k] > best ? x[k] : best;                                                         \
+            best = x[k] OP best ? x[k] : best;                                                        \
             odd |= x[k] != x[k];                                                                      \
         }                                                                                             \
         k = 0;                                                                                        \
@@ -53,8 +53,10 @@
         return k;                                                                                     \
     }
 
-FC_FIRST_LARGEST(fc_first_largest_f32, float, int32_t)
-FC_FIRST_LARGEST(fc_first_largest_f64, double, int64_t)
-#undef FC_FIRST_LARGEST
+FC_FIRST(fc_first_largest_f32, float, int32_t, >)
+FC_FIRST(fc_first_largest_f64, double, int64_t, >)
+FC_FIRST(fc_first_least_f32, float, int32_t, <)
+FC_FIRST(fc_first_least_f64, double, int64_t, <)
+#undef FC_FIRST
 
 #endif
