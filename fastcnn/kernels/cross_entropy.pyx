@@ -6,7 +6,6 @@ import numpy as np
 cimport numpy as cnp
 from cython cimport floating
 from cython.parallel cimport parallel, prange
-from libc.math cimport NAN
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -15,6 +14,7 @@ from fastcnn.errors import ArgumentError, ShapeError
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
+from fastcnn.kernels.loss cimport MEAN, NONE, get, put, put_total, reduction_of
 from fastcnn.kernels.memory cimport Block, block, empty_of
 from fastcnn.kernels.micro cimport fc_ukr, table
 from fastcnn.kernels.strided cimport ordered
@@ -24,11 +24,6 @@ cnp.import_array()
 
 cdef enum:
     EXP_COST = 8  # an exponential costs about as much as streaming this many values
-
-cdef enum:
-    NONE, SUM, MEAN
-
-REDUCTIONS = {"none": NONE, "sum": SUM, "mean": MEAN}
 
 
 cdef struct CrossEntropy:
@@ -57,12 +52,8 @@ cdef Py_ssize_t counted(const CrossEntropy *p) noexcept nogil:
     return n
 
 
-cdef inline double item(const CrossEntropy *p, const char *x, Py_ssize_t i) noexcept nogil:
-    return (<const float *>x)[i] if p.u.item == 4 else (<const double *>x)[i]
-
-
 cdef inline double weight_of(const CrossEntropy *p, Py_ssize_t k) noexcept nogil:
-    return 1.0 if p.weight == NULL else item(p, p.weight, k)
+    return 1.0 if p.weight == NULL else get(p.weight, p.u.item, k)
 
 
 cdef double divisor(const CrossEntropy *p, Py_ssize_t n) noexcept nogil:
@@ -73,7 +64,7 @@ cdef double divisor(const CrossEntropy *p, Py_ssize_t n) noexcept nogil:
         return n
     for i in range(p.samples):
         if p.label[i] != p.ignored:
-            total += item(p, p.weight, p.label[i])
+            total += get(p.weight, p.u.item, p.label[i])
     return total
 
 
@@ -82,7 +73,7 @@ cdef double class_sum(const CrossEntropy *p) noexcept nogil:
     cdef Py_ssize_t k
     cdef double total = 0
     for k in range(p.classes):
-        total += item(p, p.weight, k)
+        total += get(p.weight, p.u.item, k)
     return total
 
 
@@ -106,7 +97,8 @@ cdef double product_sum(const floating *a, const floating *b, Py_ssize_t n) noex
 
 cdef double weighted_loss(const CrossEntropy *p, const char *x, Py_ssize_t label, double loss, double all_) noexcept nogil:
     """-sum over k of q[k] weight[k] log p[k] from `loss` = -log p[label] and the sum of the weights."""
-    cdef double products, log_sum = loss + item(p, x, label), own = (1 - p.smoothing) * item(p, p.weight, label) * loss
+    cdef double products, log_sum = loss + get(x, p.u.item, label)
+    cdef double own = (1 - p.smoothing) * get(p.weight, p.u.item, label) * loss
     if p.smoothing == 0:
         return own
     if p.u.item == 4:
@@ -130,7 +122,7 @@ cdef void spread(floating *out, const floating *probs, const floating *weight, P
 cdef void weighted_gradient(const CrossEntropy *p, char *out, const char *probs, Py_ssize_t label, double dloss,
                             double all_) noexcept nogil:
     """dlogits[k] = dloss (p[k] sum(q weight) - q[k] weight[k]), q the smoothed one-hot label."""
-    cdef double low = p.smoothing / p.classes, own = (1 - p.smoothing) * item(p, p.weight, label)
+    cdef double low = p.smoothing / p.classes, own = (1 - p.smoothing) * get(p.weight, p.u.item, label)
     if p.smoothing == 0:
         p.u.cross_entropy_gradient_row(out, probs, p.classes, label, dloss * own, 0)
     elif p.u.item == 4:
@@ -141,21 +133,10 @@ cdef void weighted_gradient(const CrossEntropy *p, char *out, const char *probs,
                dloss * low, dloss * own)
 
 
-cdef inline void put(const CrossEntropy *p, Py_ssize_t i, double value) noexcept nogil:
-    if p.u.item == 4:
-        (<float *>p.loss)[i] = <float>value
-    else:
-        (<double *>p.loss)[i] = value
-
-
-cdef inline double get(const CrossEntropy *p, Py_ssize_t i) noexcept nogil:
-    return (<float *>p.loss)[i] if p.u.item == 4 else (<double *>p.loss)[i]
-
-
 cdef int forward_all(const void *job) noexcept nogil:
     cdef const CrossEntropy *p = <const CrossEntropy *>job
     cdef Py_ssize_t i, at, n = counted(p)
-    cdef double total = 0, all_ = 0, share, loss
+    cdef double total = 0, all_ = 0, loss
     cdef unsigned long long floats = 0
     cdef bint skip
     if n < 0:
@@ -177,13 +158,9 @@ cdef int forward_all(const void *job) noexcept nogil:
         fc_restore(floats)
     for i in range(p.samples):
         if p.reduction == NONE:
-            put(p, i, p.each[i])
+            put(p.loss, p.u.item, i, p.each[i])
         total += p.each[i]
-    if p.reduction == SUM:
-        put(p, 0, total)
-    elif p.reduction == MEAN:
-        share = divisor(p, n)
-        put(p, 0, total / share if share else NAN)
+    put_total(p.loss, p.u.item, p.reduction, total, divisor(p, n))
     return 0
 
 
@@ -201,7 +178,7 @@ cdef int backward_all(const void *job) noexcept nogil:
         floats = fc_flush()
         for i in prange(p.samples, schedule="static"):
             at = i * p.classes * p.u.item
-            share = get(p, i if p.reduction == NONE else 0)
+            share = get(p.loss, p.u.item, i if p.reduction == NONE else 0)
             if p.reduction == MEAN:
                 share = share / count if count else 0
             if p.label[i] == p.ignored:
@@ -251,15 +228,13 @@ cdef cnp.ndarray class_weights(str op, object weight, cnp.ndarray x, int threads
 
 cdef int describe(CrossEntropy *p, cnp.ndarray out, cnp.ndarray loss, cnp.ndarray x, cnp.ndarray t, cnp.ndarray w,
                   Py_ssize_t ignored, str reduction, double cost, int threads) except -1:
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(f"cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
     p.u, p.each, p.smoothing, p.weight = table(cnp.PyArray_ITEMSIZE(x)), NULL, 0, NULL
     p.out, p.loss = NULL if out is None else cnp.PyArray_BYTES(out), cnp.PyArray_BYTES(loss)
     p.x, p.label = NULL if x is None else cnp.PyArray_BYTES(x), <const int64_t *>cnp.PyArray_BYTES(t)
     p.samples, p.classes, p.ignored = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1), ignored
     if w is not None:
         p.weight = cnp.PyArray_BYTES(w)
-    p.reduction, p.threads = REDUCTIONS[reduction], crew(cost * x.size * p.u.item, threads)
+    p.reduction, p.threads = reduction_of("cross_entropy", reduction), crew(cost * x.size * p.u.item, threads)
     return 0
 
 
@@ -312,21 +287,17 @@ def cross_entropy_backward(dloss, probs, target, double label_smoothing=0.0, wei
 cdef int likelihood_all(const void *job) noexcept nogil:
     cdef const CrossEntropy *p = <const CrossEntropy *>job
     cdef Py_ssize_t i, n = counted(p)
-    cdef double total = 0, loss, share
+    cdef double total = 0, loss
     if n < 0:
         return 1
     for i in range(p.samples):
         loss = 0
         if p.label[i] != p.ignored:
-            loss = -item(p, p.x, i * p.classes + p.label[i]) * weight_of(p, p.label[i])
+            loss = -get(p.x, p.u.item, i * p.classes + p.label[i]) * weight_of(p, p.label[i])
         if p.reduction == NONE:
-            put(p, i, loss)
+            put(p.loss, p.u.item, i, loss)
         total += loss
-    if p.reduction == SUM:
-        put(p, 0, total)
-    elif p.reduction == MEAN:
-        share = divisor(p, n)
-        put(p, 0, total / share if share else NAN)
+    put_total(p.loss, p.u.item, p.reduction, total, divisor(p, n))
     return 0
 
 
@@ -341,7 +312,7 @@ cdef int likelihood_gradient_all(const void *job) noexcept nogil:
     for i in range(p.samples):
         if p.label[i] == p.ignored:
             continue
-        share = -get(p, i if p.reduction == NONE else 0) * weight_of(p, p.label[i]) / (count if count else 1)
+        share = -get(p.loss, p.u.item, i if p.reduction == NONE else 0) * weight_of(p, p.label[i]) / (count if count else 1)
         if p.u.item == 4:
             (<float *>p.out)[i * p.classes + p.label[i]] = <float>share
         else:

@@ -4,7 +4,6 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange
-from libc.math cimport NAN
 
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
 
@@ -21,9 +20,6 @@ cnp.import_array()
 
 cdef enum:
     RUN = 8192  # values of one task: their sum is taken in the element type, the sums of tasks in float64
-
-cdef enum:
-    NONE, SUM, MEAN
 
 KINDS = {
     "square": FC_SQUARE,
@@ -44,8 +40,10 @@ cdef struct Loss:
     int reduction, threads
 
 
-cdef inline double get(const Loss *p) noexcept nogil:
-    return (<const float *>p.loss)[0] if p.u.item == 4 else (<const double *>p.loss)[0]
+cdef int reduction_of(str op, str reduction) except -1:
+    if reduction not in REDUCTIONS:
+        raise ArgumentError(f"{op}: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    return REDUCTIONS[reduction]
 
 
 cdef inline fc_loss_job task_of(const Loss *p, Py_ssize_t task, double factor) noexcept nogil:
@@ -90,13 +88,7 @@ cdef int forward_all(const void *job) noexcept nogil:
         return 0
     for i in range(tasks):
         total += p.sums[i]
-    total *= p.pairs.factor
-    if p.reduction == MEAN:
-        total = total / p.pairs.n if p.pairs.n else NAN
-    if p.u.item == 4:
-        (<float *>p.loss)[0] = <float>total
-    else:
-        (<double *>p.loss)[0] = total
+    put_total(p.loss, p.u.item, p.reduction, total * p.pairs.factor, p.pairs.n)
     return 0
 
 
@@ -106,7 +98,7 @@ cdef int backward_all(const void *job) noexcept nogil:
     cdef double factor = p.pairs.factor
     cdef unsigned long long floats = 0
     if p.reduction != NONE:
-        factor *= get(p)
+        factor *= get(p.loss, p.u.item, 0)
     if p.reduction == MEAN:
         factor /= max(<Py_ssize_t>1, p.pairs.n)
     with parallel(num_threads=p.threads):
@@ -146,14 +138,13 @@ cdef cnp.ndarray weights(Loss *p, object array, cnp.ndarray x, str name, int thr
 
 cdef int describe(Loss *p, cnp.ndarray x, cnp.ndarray t, str kind, double parameter, double factor, str reduction, int cost,
                   int threads) except -1:
-    if kind not in KINDS or reduction not in REDUCTIONS:
-        raise ArgumentError(f"loss: kind must be one of {', '.join(KINDS)} and reduction one of {', '.join(REDUCTIONS)}, "
-                            f"got {kind!r} and {reduction!r}")
+    if kind not in KINDS:
+        raise ArgumentError(f"loss: kind must be one of {', '.join(KINDS)}, got {kind!r}")
     p.u, p.pairs.x, p.pairs.target, p.pairs.n = (
         table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(t), x.size)
     p.pairs.out, p.pairs.dy, p.pairs.kind, p.pairs.p, p.pairs.factor = NULL, NULL, KINDS[kind], parameter, factor
     p.pairs.weight, p.pairs.pos_weight, p.pairs.of_target = NULL, NULL, False
-    p.loss, p.sums, p.reduction = NULL, NULL, REDUCTIONS[reduction]
+    p.loss, p.sums, p.reduction = NULL, NULL, reduction_of("loss", reduction)
     p.threads = crew(<double>cost * x.size * p.u.item, threads)
     return 0
 

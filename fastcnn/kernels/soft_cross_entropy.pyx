@@ -7,13 +7,13 @@ import numpy as np
 
 cimport numpy as cnp
 from cython.parallel cimport parallel, prange
-from libc.math cimport NAN
 
-from fastcnn.errors import ArgumentError, DtypeError, ShapeError
+from fastcnn.errors import DtypeError, ShapeError
 
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
+from fastcnn.kernels.loss cimport MEAN, NONE, get, put, put_total, reduction_of
 from fastcnn.kernels.memory cimport Block, block, empty_of
 from fastcnn.kernels.micro cimport fc_soft_job, fc_ukr, table
 from fastcnn.kernels.strided cimport fits, ordered
@@ -23,11 +23,6 @@ cnp.import_array()
 cdef enum:
     EXP_COST = 4  # as in kernels.softmax
     KEPT = 3      # numbers of a sample: the largest logit, the sum of exponentials, the sum of the probabilities of the target
-
-cdef enum:
-    NONE, SUM, MEAN
-
-REDUCTIONS = {"none": NONE, "sum": SUM, "mean": MEAN}
 
 
 cdef struct Soft:
@@ -50,17 +45,6 @@ cdef inline fc_soft_job job_of(const Soft *p, Py_ssize_t i) noexcept nogil:
     return job
 
 
-cdef inline void put(const Soft *p, Py_ssize_t i, double value) noexcept nogil:
-    if p.u.item == 4:
-        (<float *>p.loss)[i] = <float>value
-    else:
-        (<double *>p.loss)[i] = value
-
-
-cdef inline double get(const Soft *p, Py_ssize_t i) noexcept nogil:
-    return (<float *>p.loss)[i] if p.u.item == 4 else (<double *>p.loss)[i]
-
-
 cdef void forward_one(const Soft *p, Py_ssize_t i) noexcept nogil:
     cdef fc_soft_job job = job_of(p, i)
     p.each[i] = p.u.soft_cross_entropy(&job)
@@ -78,18 +62,15 @@ cdef int forward_all(const void *job) noexcept nogil:
         fc_restore(floats)
     for i in range(p.samples):
         if p.reduction == NONE:
-            put(p, i, p.each[i])
+            put(p.loss, p.u.item, i, p.each[i])
         total += p.each[i]
-    if p.reduction == SUM:
-        put(p, 0, total)
-    elif p.reduction == MEAN:
-        put(p, 0, total / p.samples if p.samples else NAN)
+    put_total(p.loss, p.u.item, p.reduction, total, p.samples)
     return 0
 
 
 cdef void backward_one(const Soft *p, Py_ssize_t i) noexcept nogil:
     cdef fc_soft_job job = job_of(p, i)
-    job.dloss = get(p, i if p.reduction == NONE else 0)
+    job.dloss = get(p.loss, p.u.item, i if p.reduction == NONE else 0)
     if p.reduction == MEAN:
         job.dloss /= p.samples
     p.u.soft_cross_entropy_gradient(&job)
@@ -121,8 +102,7 @@ cdef cnp.ndarray describe(Soft *p, cnp.ndarray x, cnp.ndarray target, object wei
                           int threads):
     """Fill in what both directions need; return the weights of the classes as they are read, or None."""
     cdef cnp.ndarray w = None
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(f"soft_cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    p.reduction = reduction_of("soft_cross_entropy", reduction)
     p.samples, p.first.classes = cnp.PyArray_DIM(x, 0), cnp.PyArray_DIM(x, 1)
     if p.samples and not p.first.classes:
         raise ShapeError(f"soft_cross_entropy: x must have at least one class, got x.shape={np.shape(x)}")
@@ -133,7 +113,7 @@ cdef cnp.ndarray describe(Soft *p, cnp.ndarray x, cnp.ndarray target, object wei
     p.u, p.first.x, p.first.target = table(cnp.PyArray_ITEMSIZE(x)), cnp.PyArray_BYTES(x), cnp.PyArray_BYTES(target)
     p.first.weight = NULL if w is None else cnp.PyArray_BYTES(w)
     p.first.smoothing, p.first.of_target, p.first.out, p.each = smoothing, False, NULL, NULL
-    p.reduction, p.threads = REDUCTIONS[reduction], crew(EXP_COST * 2.0 * x.size * p.u.item, threads)
+    p.threads = crew(EXP_COST * 2.0 * x.size * p.u.item, threads)
     return w
 
 

@@ -79,7 +79,7 @@ X = np.ones((2, 3), np.float32)
         (lambda: loss.loss_forward(X, X[1:], "square"), ShapeError, "target must be like x"),
         (lambda: loss.loss_forward(X, X.astype(float), "square"), DtypeError, "target must be like x"),
         (lambda: loss.loss_forward(X, X, "cubic"), ArgumentError, "kind must be one of square, absolute, huber, logits"),
-        (lambda: loss.loss_forward(X, X, "square", 0, 1, "all"), ArgumentError, "reduction one of none, sum, mean"),
+        (lambda: loss.loss_forward(X, X, "square", 0, 1, "all"), ArgumentError, "reduction must be one of none, sum, mean"),
         (lambda: loss.loss_backward(X, X, X, "square"), ShapeError, r"dy must have shape \(\) when reduced"),
         (lambda: loss.loss_backward(X[1:], X, X, "square", 0, 1, "none"), ShapeError, "dy must be like x"),
     ],
