@@ -35,6 +35,7 @@ STEPS = {
     "LeNet-5 in small steps": Step("lenet5", (1, 28, 28), 8, 10),
     "LeNet-5 in small steps captured": Step("lenet5", (1, 28, 28), 8, 10, True),
     "small VGG": Step("vgg_small", (1, 28, 28), 128, 10),
+    "small VGG captured": Step("vgg_small", (1, 28, 28), 128, 10, True),
     "ResNet-20": Step("resnet20", (3, 32, 32), 128, 10),
     "ResNet-20 captured": Step("resnet20", (3, 32, 32), 128, 10, True),
     "VGG-16 (CIFAR form)": Step("vgg16_cifar", (3, 32, 32), 128, 10),
