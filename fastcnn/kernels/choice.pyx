@@ -72,25 +72,41 @@ cdef int describe(Choice *p, cnp.ndarray z, cnp.ndarray beside, cnp.ndarray a, c
                   int threads) except -1:
     """An operand that is None is the number."""
     cdef cnp.ndarray one
+    cdef float single
     plan_walk(&p.walk, z, a, b)
     p.u, p.shares = table(cnp.PyArray_ITEMSIZE(z)), shares
     p.z, p.beside = cnp.PyArray_BYTES(z), cnp.PyArray_BYTES(beside)
     p.a = NULL if a is None else cnp.PyArray_BYTES(a)
     p.b = NULL if b is None else cnp.PyArray_BYTES(b)
     p.number = 0
-    if number is not None:
+    if type(number) is float or type(number) is np.float32:
+        p.number = number
+        if cnp.PyArray_TYPE(z) == cnp.NPY_FLOAT:
+            single = <float>p.number
+            memcpy(&p.number, &single, sizeof(float))
+    elif number is not None:
         one = np.asarray(number, dtype=z.dtype)
         memcpy(&p.number, cnp.PyArray_BYTES(one), p.u.item)
     p.threads = crew(3.0 * z.size * p.u.item, threads)
     return 0
 
 
-cdef bint walks(cnp.ndarray a, cnp.ndarray b, int typenum) except -1:
-    """Can the kernel read these operands (None: a number)?"""
-    for x in (a, b):
-        if x is not None and not (plain(x) and in_steps(x) and cnp.PyArray_TYPE(x) == typenum):
+cdef bint same_shape(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Have the arrays one shape? None (a number) fits to any."""
+    cdef int i
+    if a is None or b is None:
+        return True
+    if a.ndim != b.ndim:
+        return False
+    for i in range(a.ndim):
+        if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(b, i):
             return False
     return True
+
+
+cdef bint readable(cnp.ndarray x, int typenum) noexcept:
+    """Can the kernel read x (None: a number)?"""
+    return x is None or (plain(x) and in_steps(x) and cnp.PyArray_TYPE(x) == typenum)
 
 
 def maximum(a, b, *, int threads=1):
@@ -110,14 +126,15 @@ def share(dz, a, b, *, int threads=1):
     """
     cdef cnp.ndarray g = dz, x = a if isinstance(a, np.ndarray) else None, y = b if isinstance(b, np.ndarray) else None, dx
     cdef Choice p
-    if g.dtype.char not in "fd":
+    cdef int typenum = cnp.PyArray_TYPE(g)
+    if typenum != cnp.NPY_FLOAT and typenum != cnp.NPY_DOUBLE:
         raise DtypeError(f"share: dz must be float32 or float64, got {g.dtype}")
-    if np.broadcast_shapes(np.shape(a), np.shape(b)) != np.shape(g):
+    if not (same_shape(g, x) and same_shape(g, y)) and np.broadcast_shapes(np.shape(a), np.shape(b)) != np.shape(g):
         raise ShapeError(f"share: a and b must broadcast to the shape of dz, got {np.shape(a)}, {np.shape(b)} and {np.shape(g)}")
-    if g.ndim > 8 or not plain(g) or not walks(x, y, cnp.PyArray_TYPE(g)):
+    if g.ndim > 8 or not plain(g) or not (readable(x, typenum) and readable(y, typenum)):
         unrecorded("the gradient of maximum of such operands")
         return np.where(np.less(a, b), g.dtype.type(0), np.where(np.equal(a, b), g / g.dtype.type(2), g))
-    dx = empty_in_order_of(g, cnp.PyArray_TYPE(g))
+    dx = empty_in_order_of(g, typenum)
     if dx.size:
         g = alike(dx, g, "share", "dz", threads)
         describe(&p, dx, g, x, y, a if x is None else b if y is None else None, True, threads)
@@ -129,7 +146,7 @@ cdef cnp.ndarray beside(cnp.ndarray z, cnp.ndarray condition, int threads):
     """The condition, broadcast, in the memory order of z: itself or a copy."""
     cdef cnp.ndarray kept
     cdef int i
-    cdef bint same = np.shape(condition) == np.shape(z)
+    cdef bint same = same_shape(condition, z)
     for i in range(z.ndim):
         same = same and (cnp.PyArray_DIM(z, i) == 1
                          or cnp.PyArray_STRIDE(condition, i) * cnp.PyArray_ITEMSIZE(z) == cnp.PyArray_STRIDE(z, i))
@@ -140,6 +157,16 @@ cdef cnp.ndarray beside(cnp.ndarray z, cnp.ndarray condition, int threads):
     return kept
 
 
+cdef cnp.ndarray result(tuple shape, int typenum, cnp.ndarray x, cnp.ndarray y, cnp.ndarray c):
+    """An uninitialised array of `shape` in the memory order of the first operand that has it; None for more than 8 axes."""
+    if len(shape) > 8:
+        return None
+    for operand in (x, y, c):
+        if operand is not None and np.shape(operand) == shape:
+            return empty_in_order_of(operand, typenum)
+    return empty_like_shape(shape, typenum)
+
+
 def where(condition, a, b, *, int threads=1):
     """Return a where the condition holds, else b; bool, and arrays of one dtype or an array and a number, that broadcast.
 
@@ -147,20 +174,17 @@ def where(condition, a, b, *, int threads=1):
     """
     cdef cnp.ndarray c = condition, x = a if isinstance(a, np.ndarray) else None, y = b if isinstance(b, np.ndarray) else None, z
     cdef cnp.ndarray first = x if x is not None else y
+    cdef int typenum = -1 if first is None else cnp.PyArray_TYPE(first)
     cdef Choice p
-    if c.dtype.num != cnp.NPY_BOOL or first is None or (x is not None and y is not None and x.dtype != y.dtype):
+    if cnp.PyArray_TYPE(c) != cnp.NPY_BOOL or typenum < 0 or (x is not None and y is not None and x.dtype != y.dtype):
         raise DtypeError(f"where: a bool array, and two arrays of one dtype or one and a number, got {c.dtype}, {a!r} and {b!r}")
-    shape = np.broadcast_shapes(np.shape(c), np.shape(a), np.shape(b))
-    if len(shape) > 8 or first.itemsize not in (4, 8) or not walks(x, y, cnp.PyArray_TYPE(first)):
+    if same_shape(c, x) and same_shape(c, y) and c.ndim <= 8:
+        z = empty_in_order_of(first, typenum)
+    else:
+        z = result(np.broadcast_shapes(np.shape(c), np.shape(a), np.shape(b)), typenum, x, y, c)
+    if z is None or first.itemsize not in (4, 8) or not (readable(x, typenum) and readable(y, typenum)):
         unrecorded("where of such operands")
         return np.where(c, a if x is not None else first.dtype.type(a), b if y is not None else first.dtype.type(b))
-    z = None
-    for operand in (x, y, c):
-        if operand is not None and np.shape(operand) == shape:
-            z = empty_in_order_of(operand, cnp.PyArray_TYPE(first))
-            break
-    if z is None:
-        z = empty_like_shape(shape, cnp.PyArray_TYPE(first))
     if z.size:
         c = beside(z, c, threads)
         describe(&p, z, c, x, y, a if x is None else b if y is None else None, False, threads)
