@@ -10,6 +10,7 @@ from ..autograd import FLOATS, Tensor, record
 from ..errors import ShapeError
 from ..kernels import entry, largest
 from ..threads import get_num_threads
+from .maximum import maximum
 from .operands import as_tensor, axis
 
 
@@ -25,7 +26,10 @@ def max(x, dim=None, keepdim=False):
 
     Without `dim` the gradient is shared equally by equal largest elements; along an axis the first one receives it all.
     NaN counts as larger than every number. An axis without elements raises ShapeError.
+    With a tensor or an array in the place of `dim` this is `maximum`, as in PyTorch.
     """
+    if isinstance(dim, (Tensor, np.ndarray)):
+        return maximum(x, dim)
     x = as_tensor("max", "x", x)
     case = None if dim is None else (axis("max", "dim", dim, x.data.ndim), bool(keepdim))
     if (x.data.size if case is None or x.data.ndim == 0 else x.data.shape[case[0]]) == 0:

@@ -10,6 +10,7 @@ from ..autograd import FLOATS, Tensor, record
 from ..errors import ShapeError
 from ..kernels import entry, largest
 from ..threads import get_num_threads
+from .minimum import minimum
 from .operands import as_tensor, axis
 
 
@@ -25,7 +26,10 @@ def min(x, dim=None, keepdim=False):
 
     Without `dim` the gradient is shared equally by equal least elements; along an axis the first one receives it all.
     NaN counts as less than every number. An axis without elements raises ShapeError.
+    With a tensor or an array in the place of `dim` this is `minimum`, as in PyTorch.
     """
+    if isinstance(dim, (Tensor, np.ndarray)):
+        return minimum(x, dim)
     x = as_tensor("min", "x", x)
     case = None if dim is None else (axis("min", "dim", dim, x.data.ndim), bool(keepdim))
     if (x.data.size if case is None or x.data.ndim == 0 else x.data.shape[case[0]]) == 0:

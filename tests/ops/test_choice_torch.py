@@ -62,7 +62,7 @@ def test_types_of_where(x, y):
 
 
 def test_methods():
-    for function in (lambda x, y: x.where(x > y, y), lambda x, y: x.maximum(y) - x.minimum(y)):
+    for function in (lambda x, y: x.where(x > y, y), lambda x, y: x.maximum(y) - x.minimum(y), lambda x, y: x.max(y) * x.min(y)):
         dz = np.ones((2, 3, 4))
         for got, want in zip(gradients(ops, function, PAIRS[0], dz), gradients(torch, function, PAIRS[0], dz), strict=True):
             np.testing.assert_array_equal(got, want, strict=True)

@@ -45,6 +45,12 @@ def test_nan_wins():
     assert np.isnan(min([1.0, np.nan, 2.0]).item()) and min([1.0, np.nan], 0).indices.item() == 1
 
 
+def test_of_two_tensors():
+    x, y = Tensor(distinct(3, 4), requires_grad=True), distinct(4, seed=1) + 0.05
+    for z in (min(x, y), x.min(Tensor(y))):
+        assert np.array_equal(z.data, np.minimum(x.data, y)) and z.requires_grad
+
+
 def test_bad_input():
     with pytest.raises(ShapeError, match=r"^min: x has no elements along dim=1 \(x.shape=\(2, 0\)\)"):
         min(np.ones((2, 0)), 1)
