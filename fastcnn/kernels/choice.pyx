@@ -12,9 +12,8 @@ from fastcnn.errors import DtypeError, ShapeError
 from fastcnn.kernels.elementwise cimport alike, binary, in_steps, plain
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
-from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_MAXIMUM, FC_MINIMUM, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, offsets, plan_walk
+from fastcnn.kernels.strided cimport Walk, common_shape, copy_into, empty_common, empty_in_order_of, offsets, plan_walk
 
 cnp.import_array()
 
@@ -129,7 +128,7 @@ def share(dz, a, b, *, int threads=1):
     cdef int typenum = cnp.PyArray_TYPE(g)
     if typenum != cnp.NPY_FLOAT and typenum != cnp.NPY_DOUBLE:
         raise DtypeError(f"share: dz must be float32 or float64, got {g.dtype}")
-    if not (same_shape(g, x) and same_shape(g, y)) and np.broadcast_shapes(np.shape(a), np.shape(b)) != np.shape(g):
+    if not (same_shape(g, x) and same_shape(g, y)) and common_shape(x, y, None) != np.shape(g):
         raise ShapeError(f"share: a and b must broadcast to the shape of dz, got {np.shape(a)}, {np.shape(b)} and {np.shape(g)}")
     if g.ndim > 8 or not plain(g) or not (readable(x, typenum) and readable(y, typenum)):
         unrecorded("the gradient of maximum of such operands")
@@ -157,16 +156,6 @@ cdef cnp.ndarray beside(cnp.ndarray z, cnp.ndarray condition, int threads):
     return kept
 
 
-cdef cnp.ndarray result(tuple shape, int typenum, cnp.ndarray x, cnp.ndarray y, cnp.ndarray c):
-    """An uninitialised array of `shape` in the memory order of the first operand that has it; None for more than 8 axes."""
-    if len(shape) > 8:
-        return None
-    for operand in (x, y, c):
-        if operand is not None and np.shape(operand) == shape:
-            return empty_in_order_of(operand, typenum)
-    return empty_like_shape(shape, typenum)
-
-
 def where(condition, a, b, *, int threads=1):
     """Return a where the condition holds, else b; bool, and arrays of one dtype or an array and a number, that broadcast.
 
@@ -181,7 +170,7 @@ def where(condition, a, b, *, int threads=1):
     if same_shape(c, x) and same_shape(c, y) and c.ndim <= 8:
         z = empty_in_order_of(first, typenum)
     else:
-        z = result(np.broadcast_shapes(np.shape(c), np.shape(a), np.shape(b)), typenum, x, y, c)
+        z = empty_common(typenum, x, y, c)
     if z is None or first.itemsize not in (4, 8) or not (readable(x, typenum) and readable(y, typenum)):
         unrecorded("where of such operands")
         return np.where(c, a if x is not None else first.dtype.type(a), b if y is not None else first.dtype.type(b))

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 from fastcnn.kernels.entry cimport emit, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, block, empty_like_shape
-from fastcnn.kernels.strided cimport Walk, empty_in_order_of, offsets, ordered, plan_walk
+from fastcnn.kernels.strided cimport Walk, empty_common, empty_in_order_of, offsets, ordered, plan_walk
 
 cnp.import_array()
 
@@ -113,9 +113,7 @@ def compare(str op, a, b, *, int threads=1):
     x = a
     if isinstance(b, np.ndarray) and b.dtype == a.dtype:
         y = b
-    shape = (<object>x).shape if y is None or (<object>x).shape == (<object>y).shape else np.broadcast_shapes(np.shape(x),
-                                                                                                              np.shape(y))
-    z = empty_in_order_of(x, cnp.NPY_BOOL) if shape == (<object>x).shape else empty_like_shape(shape, cnp.NPY_BOOL)
+    z = empty_common(cnp.NPY_BOOL, x, y, None)
     if z.size == 0:
         return z
     plan_walk(&p.walk, z, x, y)

@@ -18,7 +18,9 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_POW, FC_POW_LOG, FC_POW_SLOPE, FC_SUB, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, copy_into, empty_in_order_of, fits, offsets, ordered, plan_walk, same_order
+from fastcnn.kernels.strided cimport (
+    Walk, copy_into, empty_common, empty_in_order_of, fits, offsets, ordered, plan_walk, same_order,
+)
 
 cnp.import_array()
 
@@ -100,16 +102,6 @@ cdef int fill_binary(Binary *p, int op, cnp.ndarray z, cnp.ndarray a, cnp.ndarra
     return 1
 
 
-cdef cnp.ndarray broadcast(cnp.ndarray x, cnp.ndarray y):
-    """An uninitialised array of the shape that x and y broadcast to; None for more than 8 axes."""
-    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
-    if len(shape) > 8:
-        return None
-    if np.shape(x) == shape:
-        return empty_in_order_of(x, cnp.PyArray_TYPE(x))
-    return empty_in_order_of(y, cnp.PyArray_TYPE(y)) if np.shape(y) == shape else empty_like_shape(shape, cnp.PyArray_TYPE(x))
-
-
 cdef object binary(int op, object ufunc, object a, object b, int threads):
     """a op b where both are arrays, or one is and the other a number."""
     cdef cnp.ndarray x = a if plain(a) else None, y = b if plain(b) else None, z
@@ -131,7 +123,7 @@ cdef object binary(int op, object ufunc, object a, object b, int threads):
             return ufunc(a, b)
         z = empty_in_order_of(first, cnp.PyArray_TYPE(first))
     else:
-        z = broadcast(x, y)
+        z = empty_common(cnp.PyArray_TYPE(x), x, y, None)
         if z is None:
             unrecorded(f"{ufunc.__name__} of more than 8 axes")
             return ufunc(a, b)

@@ -12,10 +12,12 @@ cdef struct Walk:
     Py_ssize_t step[3][AXES]     # bytes, of each operand
 
 cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b)
+cdef tuple common_shape(cnp.ndarray a, cnp.ndarray b, cnp.ndarray c)
 cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil
 cdef void copy_row(char *dst, Py_ssize_t d, const char *src, Py_ssize_t s, Py_ssize_t n, Py_ssize_t item) noexcept nogil
 cdef int copy_into(cnp.ndarray dst, cnp.ndarray src, int threads) except -1
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads)
+cdef cnp.ndarray empty_common(int typenum, cnp.ndarray a, cnp.ndarray b, cnp.ndarray c)
 cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum)
 cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint is_dense(cnp.ndarray a) noexcept

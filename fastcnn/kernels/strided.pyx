@@ -71,6 +71,32 @@ cdef bint plan_walk(Walk *w, cnp.ndarray out, cnp.ndarray a, cnp.ndarray b):
     return True
 
 
+cdef Py_ssize_t size_of(cnp.ndarray x, int axis) noexcept:
+    """The size of an axis counted from the end; 1 where there is none."""
+    return 1 if x is None or x.ndim + axis < 0 else cnp.PyArray_DIM(x, x.ndim + axis)
+
+
+cdef tuple common_shape(cnp.ndarray a, cnp.ndarray b, cnp.ndarray c):
+    """The shape that the arrays (None: none) broadcast to; ValueError where they do not."""
+    cdef int ndim = 0, axis, k
+    cdef Py_ssize_t size
+    cdef Py_ssize_t sizes[3]
+    for x in (a, b, c):
+        if x is not None:
+            ndim = max(ndim, (<cnp.ndarray>x).ndim)
+    shape = []
+    for axis in range(-ndim, 0):
+        sizes[0], sizes[1], sizes[2] = size_of(a, axis), size_of(b, axis), size_of(c, axis)
+        size = 1
+        for k in range(3):
+            if sizes[k] != 1:
+                if size != 1 and size != sizes[k]:
+                    raise ValueError(f"shapes do not broadcast: {size} and {sizes[k]} along axis {axis}")
+                size = sizes[k]
+        shape.append(size)
+    return tuple(shape)
+
+
 cdef Py_ssize_t step_of(cnp.ndarray x, int axis) noexcept:
     """Bytes from one value to the next along an axis counted from the end; 0 where x is repeated."""
     if x is None or x.ndim + axis < 0 or cnp.PyArray_DIM(x, x.ndim + axis) == 1:
@@ -161,6 +187,17 @@ cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum):
         sizes[i], places[order[i]] = cnp.PyArray_DIM(x, order[i]), i
     back.ptr, back.len = places, ndim
     return cnp.PyArray_Transpose(empty_of(ndim, sizes, typenum), &back)
+
+
+cdef cnp.ndarray empty_common(int typenum, cnp.ndarray a, cnp.ndarray b, cnp.ndarray c):
+    """An uninitialised array of the `common_shape`, in memory in the order of the first one that has it; None: over 8 axes."""
+    cdef tuple shape = common_shape(a, b, c)
+    if len(shape) > 8:
+        return None
+    for x in (a, b, c):
+        if x is not None and (<object>x).shape == shape:
+            return empty_in_order_of(x, typenum)
+    return empty_like_shape(shape, typenum)
 
 
 cdef cnp.ndarray ordered(cnp.ndarray x, int threads):

@@ -34,9 +34,10 @@ def where(condition, x, y) -> Tensor:
     c = as_tensor("where", "condition", condition).data
     if c.dtype != np.bool_:
         raise DtypeError(f"where: condition must be bool, got {c.dtype} (condition.shape={c.shape})")
-    x, y = (as_tensor("where", name, v) if isinstance(v, (bool, np.bool_)) else v for name, v in (("x", x), ("y", y)))
-    if isinstance(x, (int, float, np.number)) and isinstance(y, (int, float, np.number)):
-        x = as_tensor("where", "x", x)
+    if not (isinstance(x, Tensor) and isinstance(y, Tensor)):
+        x, y = (as_tensor("where", name, v) if isinstance(v, (bool, np.bool_)) else v for name, v in (("x", x), ("y", y)))
+        if isinstance(x, (int, float, np.number)) and isinstance(y, (int, float, np.number)):
+            x = as_tensor("where", "x", x)
     x, y, a, b = operands("where", x, y)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:  # two kinds of integers
         entry.refuse("where of two kinds of integers")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
 from fastcnn.errors import ArgumentError, DtypeError, ShapeError
-from fastcnn.kernels import columns, elementwise, strided
+from fastcnn.kernels import choice, columns, convert, elementwise, strided
 
 RNG = np.random.default_rng(0)
 UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
@@ -41,6 +43,24 @@ def test_equals_numpy(name, shapes, dtype, last, threads):
         assert got.dtype == want.dtype and got.shape == want.shape
         if x is a and y is b and a.shape == b.shape:
             assert got.strides == np.asarray(want).strides
+
+
+def test_shapes_of_results_are_those_of_numpy():
+    shapes = [shape for rank in range(4) for shape in itertools.product((0, 1, 2, 3)[: 5 - rank], repeat=rank)]
+    for left, right in itertools.product(shapes, shapes):
+        a, b = np.zeros(left), np.zeros(right)
+        for function in (
+            elementwise.add,
+            lambda a, b: convert.compare("lt", a, b),
+            lambda a, b: choice.where(np.ones(a.shape, bool), a, b),
+        ):
+            try:
+                want = np.broadcast_shapes(left, right)
+            except ValueError:
+                with pytest.raises(ValueError, match="do not broadcast"):
+                    function(a, b)
+            else:
+                assert function(a, b).shape == want
 
 
 def test_in_place():
