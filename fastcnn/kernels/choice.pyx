@@ -13,7 +13,7 @@ from fastcnn.kernels.elementwise cimport alike, binary, in_steps, plain
 from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.micro cimport FC_MAXIMUM, FC_MINIMUM, fc_ukr, table
-from fastcnn.kernels.strided cimport Walk, common_shape, copy_into, empty_common, empty_in_order_of, offsets, plan_walk
+from fastcnn.kernels.strided cimport Walk, begin_at, common_shape, copy_into, empty_common, empty_in_order_of, plan_walk
 
 cnp.import_array()
 
@@ -40,11 +40,7 @@ cdef void task(const Choice *p, Py_ssize_t row, Py_ssize_t first, Py_ssize_t cou
     cdef Py_ssize_t item = p.u.item
     cdef const char *a = <const char *>&p.number
     cdef const char *b = <const char *>&p.number
-    cdef int k, last = p.walk.ndim - 1
-    offsets(&p.walk, row, at)
-    for k in range(3):
-        step[k] = p.walk.step[k][last]
-        at[k] += first * step[k]
+    begin_at(&p.walk, row, first, at, step)
     if p.a != NULL:
         a = p.a + at[1]
     if p.b != NULL:

@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 from fastcnn.kernels.entry cimport emit, unrecorded
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport Block, block, empty_like_shape
-from fastcnn.kernels.strided cimport Walk, empty_common, empty_in_order_of, offsets, ordered, plan_walk
+from fastcnn.kernels.strided cimport Walk, begin_at, empty_common, empty_in_order_of, ordered, plan_walk
 
 cnp.import_array()
 
@@ -48,11 +48,7 @@ cdef struct Rows:
 cdef void rows_task(const Rows *p, bint compares, Py_ssize_t row, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t at[3]
     cdef Py_ssize_t step[3]
-    cdef int k, last = p.walk.ndim - 1
-    offsets(&p.walk, row, at)
-    for k in range(3):
-        step[k] = p.walk.step[k][last]
-        at[k] += first * step[k]
+    begin_at(&p.walk, row, first, at, step)
     if compares:
         fc_compare_row(p.op, p.dtype, <uint8_t *>(p.z + at[0]), step[0], p.a + at[1], step[1],
                        <const char *>&p.number if p.b == NULL else p.b + at[2], step[2], count)

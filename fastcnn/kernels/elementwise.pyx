@@ -19,7 +19,7 @@ from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
 from fastcnn.kernels.micro cimport FC_ADD, FC_DIV, FC_MUL, FC_POW, FC_POW_LOG, FC_POW_SLOPE, FC_SUB, fc_ukr, table
 from fastcnn.kernels.strided cimport (
-    Walk, copy_into, empty_common, empty_in_order_of, fits, offsets, ordered, plan_walk, same_order,
+    Walk, begin_at, copy_into, empty_common, empty_in_order_of, fits, ordered, plan_walk, same_order,
 )
 
 cnp.import_array()
@@ -45,11 +45,7 @@ cdef void binary_task(const Binary *p, Py_ssize_t row, Py_ssize_t first, Py_ssiz
     cdef Py_ssize_t step[3]
     cdef Py_ssize_t item = p.u.item
     cdef const char *number = <const char *>&p.number
-    cdef int k, last = p.walk.ndim - 1
-    offsets(&p.walk, row, at)
-    for k in range(3):
-        step[k] = p.walk.step[k][last]
-        at[k] += first * step[k]
+    begin_at(&p.walk, row, first, at, step)
     p.u.binary_row(p.op, p.z + at[0], step[0] // item, number if p.a == NULL else p.a + at[1], step[1] // item,
                    number if p.b == NULL else p.b + at[2], step[2] // item, count)
 

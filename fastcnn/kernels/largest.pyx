@@ -17,7 +17,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
-from fastcnn.kernels.strided cimport Walk, empty_in_order_of, offsets, ordered, plan_walk
+from fastcnn.kernels.strided cimport Walk, begin_at, empty_in_order_of, ordered, plan_walk
 
 cnp.import_array()
 
@@ -82,11 +82,7 @@ cdef void task(const Largest *p, bint backward, Py_ssize_t row, Py_ssize_t first
     cdef Py_ssize_t at[3]
     cdef Py_ssize_t step[3]
     cdef Py_ssize_t i, to
-    cdef int k, last = p.walk.ndim - 1
-    offsets(&p.walk, row, at)
-    for k in range(3):
-        step[k] = p.walk.step[k][last]
-        at[k] += first * step[k]
+    begin_at(&p.walk, row, first, at, step)
     if not backward and p.item == 4:
         scan_row[float](NULL, p, p.y + at[0], step[0], p.index + at[1], step[1], p.x + at[2], step[2], count)
     elif not backward:

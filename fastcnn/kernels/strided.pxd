@@ -22,3 +22,17 @@ cdef cnp.ndarray empty_in_order_of(cnp.ndarray x, int typenum)
 cdef bint same_order(cnp.ndarray a, cnp.ndarray b) noexcept
 cdef bint is_dense(cnp.ndarray a) noexcept
 cdef bint fits(cnp.ndarray a, cnp.ndarray p) noexcept
+
+
+cdef inline void begin_at(const Walk *w, Py_ssize_t row, Py_ssize_t first, Py_ssize_t *at, Py_ssize_t *step) noexcept nogil:
+    """Write where value `first` of `row` is in each of the three operands, and the steps to the next one, in bytes."""
+    cdef int i, k
+    cdef Py_ssize_t index
+    for k in range(3):
+        step[k] = w.step[k][w.ndim - 1]
+        at[k] = first * step[k]
+    for i in range(w.ndim - 2, -1, -1):
+        index = row % w.shape[i]
+        row = row // w.shape[i]
+        for k in range(3):
+            at[k] += index * w.step[k][i]

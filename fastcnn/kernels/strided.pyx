@@ -105,15 +105,9 @@ cdef Py_ssize_t step_of(cnp.ndarray x, int axis) noexcept:
 
 
 cdef void offsets(const Walk *w, Py_ssize_t row, Py_ssize_t *at) noexcept nogil:
-    """Write where `row` begins in each of the three operands, in bytes."""
-    cdef int i, k
-    cdef Py_ssize_t index
-    at[0] = at[1] = at[2] = 0
-    for i in range(w.ndim - 2, -1, -1):
-        index = row % w.shape[i]
-        row = row // w.shape[i]
-        for k in range(3):
-            at[k] += index * w.step[k][i]
+    """begin_at of the first value, as a call: the sums of kernels.take are slower around a copy of it."""
+    cdef Py_ssize_t step[3]
+    begin_at(w, row, 0, at, step)
 
 
 cdef void copy_row(char *dst, Py_ssize_t d, const char *src, Py_ssize_t s, Py_ssize_t n, Py_ssize_t item) noexcept nogil:
@@ -136,10 +130,9 @@ cdef void copy_row(char *dst, Py_ssize_t d, const char *src, Py_ssize_t s, Py_ss
 
 cdef void copy_task(const Copy *p, Py_ssize_t row, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t at[3]
-    cdef int last = p.walk.ndim - 1
-    offsets(&p.walk, row, at)
-    copy_row(p.dst + at[0] + first * p.walk.step[0][last], p.walk.step[0][last],
-             p.src + at[1] + first * p.walk.step[1][last], p.walk.step[1][last], count, p.item)
+    cdef Py_ssize_t step[3]
+    begin_at(&p.walk, row, first, at, step)
+    copy_row(p.dst + at[0], step[0], p.src + at[1], step[1], count, p.item)
 
 
 cdef int copy_all(const void *job) noexcept nogil:

@@ -13,7 +13,7 @@ from fastcnn.kernels.entry cimport emit, fc_flush, fc_restore
 from fastcnn.kernels.gemm cimport ready
 from fastcnn.kernels.layout cimport crew
 from fastcnn.kernels.memory cimport empty_like_shape
-from fastcnn.kernels.strided cimport Walk, copy_row, empty_in_order_of, offsets, plan_walk
+from fastcnn.kernels.strided cimport Walk, begin_at, copy_row, empty_in_order_of, offsets, plan_walk
 
 cnp.import_array()
 
@@ -56,12 +56,11 @@ cdef bint all_inside(const Take *p) noexcept nogil:
 
 cdef void take_one(const Take *p, Py_ssize_t i) noexcept nogil:
     cdef Py_ssize_t at[3]
+    cdef Py_ssize_t step[3]
     cdef Py_ssize_t row, begin = place(p, i)
-    cdef int last = p.walk.ndim - 1
     for row in range(p.walk.rows):
-        offsets(&p.walk, row, at)
-        copy_row(p.y + i * p.slice_bytes + at[0], p.walk.step[0][last], p.x + begin + at[1], p.walk.step[1][last],
-                 p.walk.shape[last], p.item)
+        begin_at(&p.walk, row, 0, at, step)
+        copy_row(p.y + i * p.slice_bytes + at[0], step[0], p.x + begin + at[1], step[1], p.walk.shape[p.walk.ndim - 1], p.item)
 
 
 cdef int take_all(const void *job) noexcept nogil:
