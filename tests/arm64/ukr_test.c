@@ -143,6 +143,30 @@ static void test_rows(void) {
     free(x), free(y), free(want), free(got);
 }
 
+static void test_choices(void) {
+    const ptrdiff_t n = draw(1, 70), sa = draw(0, 2), sb = draw(0, 2);
+    void *a = made(1 + (n - 1) * sa), *b = made(1 + (n - 1) * sb), *dz = made(n), *got = made(n);
+    void *larger = made(n), *smaller = made(n), *shared = made(n), *chosen = made(n);
+    uint8_t *kept = malloc((size_t)n);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double p = get(a, i * sa), q = get(b, i * sb);
+        kept[i] = (uint8_t)draw(0, 1);
+        set(larger, i, p > q ? p : q);
+        set(smaller, i, p < q ? p : q);
+        set(shared, i, p < q ? 0 : p == q ? get(dz, i) / 2 : get(dz, i));
+        set(chosen, i, kept[i] ? p : q);
+    }
+    kernels->binary_row(FC_MAXIMUM, got, 1, a, sa, b, sb, n);
+    check("maximum", equal(got, larger, n));
+    kernels->binary_row(FC_MINIMUM, got, 1, a, sa, b, sb, n);
+    check("minimum", equal(got, smaller, n));
+    kernels->share_row(got, dz, a, sa, b, sb, n);
+    check("share_row", equal(got, shared, n));
+    kernels->where_row(got, kept, a, sa, b, sb, n);
+    check("where_row", equal(got, chosen, n));
+    free(a), free(b), free(dz), free(got), free(larger), free(smaller), free(shared), free(chosen), free(kept);
+}
+
 static void test_matrices(void) {
     const ptrdiff_t rows = draw(1, 40), cols = draw(1, 40), lds = cols, ldd = rows;
     void *x = made(rows * cols), *got = made(rows * cols), *want = made(rows * cols), *scratch = made(3 * cols);
@@ -192,6 +216,7 @@ int main(int count, char **arguments) {
             test_packing();
             test_image();
             test_rows();
+            test_choices();
             test_matrices();
             test_softmax();
         }
