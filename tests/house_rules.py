@@ -38,6 +38,7 @@ UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")  # in pieces, or 
 # Files of fastcnn/ops that are not an op: what their README says of them.
 NOT_OPS = {
     "comparison": "results without gradient",
+    "extremes": "what max and min share",
     "losses": "what the losses share",
     "methods": "operators of Tensor",
     "bounds": "activations in the store of a product",

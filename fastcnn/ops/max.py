@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd import FLOATS, Tensor, record
-from ..errors import ShapeError
-from ..kernels import entry, largest
-from ..threads import get_num_threads
+from ..autograd import Tensor
+from .extremes import extreme, extreme_backward, extreme_forward
 from .maximum import maximum
-from .operands import as_tensor, axis
 
 
 class Max(NamedTuple):
@@ -30,37 +27,13 @@ def max(x, dim=None, keepdim=False):
     """
     if isinstance(dim, (Tensor, np.ndarray)):
         return maximum(x, dim)
-    x = as_tensor("max", "x", x)
-    case = None if dim is None else (axis("max", "dim", dim, x.data.ndim), bool(keepdim))
-    if (x.data.size if case is None or x.data.ndim == 0 else x.data.shape[case[0]]) == 0:
-        raise ShapeError(f"max: x has no elements along dim={dim} (x.shape={x.data.shape})")
-    if case is not None and x.data.ndim == 0:
-        return Max(x, Tensor(np.zeros((), dtype=np.int64)))
-    y, saved = _forward(x.data, case)
-    values = record("max", (x,), y, _backward, saved, case)
-    return values if case is None else Max(values, Tensor(saved[1]))
+    values, indices = extreme("max", x, dim, keepdim, _forward, _backward)
+    return values if indices is None else Max(values, indices)
 
 
 def _forward(x, case):
-    threads = get_num_threads()
-    if x.dtype not in FLOATS:
-        entry.refuse("max of integers")
-        y = np.asarray(x.max()) if case is None else x.max(axis=case[0], keepdims=case[1])
-        return y, (x, y if case is None else x.argmax(axis=case[0], keepdims=case[1]))
-    if case is None:
-        y, _ = largest.max_all(x, threads=threads)
-        return y, (x, y)
-    y, index = largest.max_forward(x, case[0], threads=threads)
-    if case[1]:
-        y, index = np.expand_dims(y, case[0]), np.expand_dims(index, case[0])
-    return y, (x, index)
+    return extreme_forward("max", x, case)
 
 
 def _backward(dy, saved, case, needs):
-    x, found = saved
-    threads = get_num_threads()
-    if case is None:
-        return (largest.max_all_backward(dy, x, found, threads=threads),)
-    if case[1]:
-        dy, found = dy.squeeze(case[0]), found.squeeze(case[0])
-    return (largest.max_backward(dy, found, x, case[0], threads=threads),)
+    return extreme_backward(dy, saved, case)

@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd import FLOATS, Tensor, record
-from ..errors import ShapeError
-from ..kernels import entry, largest
-from ..threads import get_num_threads
+from ..autograd import Tensor
+from .extremes import extreme, extreme_backward, extreme_forward
 from .minimum import minimum
-from .operands import as_tensor, axis
 
 
 class Min(NamedTuple):
@@ -30,37 +27,13 @@ def min(x, dim=None, keepdim=False):
     """
     if isinstance(dim, (Tensor, np.ndarray)):
         return minimum(x, dim)
-    x = as_tensor("min", "x", x)
-    case = None if dim is None else (axis("min", "dim", dim, x.data.ndim), bool(keepdim))
-    if (x.data.size if case is None or x.data.ndim == 0 else x.data.shape[case[0]]) == 0:
-        raise ShapeError(f"min: x has no elements along dim={dim} (x.shape={x.data.shape})")
-    if case is not None and x.data.ndim == 0:
-        return Min(x, Tensor(np.zeros((), dtype=np.int64)))
-    y, saved = _forward(x.data, case)
-    values = record("min", (x,), y, _backward, saved, case)
-    return values if case is None else Min(values, Tensor(saved[1]))
+    values, indices = extreme("min", x, dim, keepdim, _forward, _backward)
+    return values if indices is None else Min(values, indices)
 
 
 def _forward(x, case):
-    threads = get_num_threads()
-    if x.dtype not in FLOATS:
-        entry.refuse("min of integers")
-        y = np.asarray(x.min()) if case is None else x.min(axis=case[0], keepdims=case[1])
-        return y, (x, y if case is None else x.argmin(axis=case[0], keepdims=case[1]))
-    if case is None:
-        y, _ = largest.max_all(x, least=True, threads=threads)
-        return y, (x, y)
-    y, index = largest.max_forward(x, case[0], least=True, threads=threads)
-    if case[1]:
-        y, index = np.expand_dims(y, case[0]), np.expand_dims(index, case[0])
-    return y, (x, index)
+    return extreme_forward("min", x, case)
 
 
 def _backward(dy, saved, case, needs):
-    x, found = saved
-    threads = get_num_threads()
-    if case is None:
-        return (largest.max_all_backward(dy, x, found, threads=threads),)
-    if case[1]:
-        dy, found = dy.squeeze(case[0]), found.squeeze(case[0])
-    return (largest.max_backward(dy, found, x, case[0], threads=threads),)
+    return extreme_backward(dy, saved, case)
